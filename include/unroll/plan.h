@@ -1,0 +1,42 @@
+/*
+ * How much memory a job takes, from its spec and the shape of its data alone: what the daemon
+ * admits by and what the trainer allocates. The trainer asserts that its arenas have exactly
+ * these sizes, and a test compares both over a grid of specs.
+ *
+ * Shapes: x [T][B][I], gates [T][B][4H], h and c [T+1][B][H]; one workspace for each thread,
+ * one gradient for each shard. Units: bytes, and counts of float parameters. Cost: arithmetic.
+ * Errors: UR_JOB_TOO_BIG where a size leaves 2^46 bytes. Threads: pure functions.
+ */
+#ifndef UNROLL_PLAN_H
+#define UNROLL_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "unroll/spec.h"
+#include "unroll/status.h"
+
+/* The shape of a data set. */
+struct ur_data_shape {
+    int32_t steps;   /* T: time steps of one sequence (rows of an image) */
+    int32_t width;   /* I: values of one step (columns) */
+    int32_t classes; /* C */
+    int32_t n_train; /* sequences, the validation split included */
+    int32_t n_test;
+};
+
+struct ur_plan {
+    size_t n_parameters; /* floats */
+    size_t params_bytes; /* weights, optimizer state, one gradient for each shard */
+    size_t work_bytes;   /* activations kept for backward, scratch, the batch */
+    size_t data_bytes;   /* the data set in memory, one byte a value, and labels */
+    size_t base_bytes; /* program, BLAS buffers, thread stacks: a measured constant and a share
+                          for each thread */
+    size_t total_bytes;
+};
+
+/* Plans a job at a thread count of at least 1. */
+enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shape *shape,
+                           int32_t threads, struct ur_plan *plan, struct ur_error *error);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * A job's specification: what to train, on what, how. One table (ur_spec_fields) holds every
+ * field's address, type, range, default and help; parsing, checking, printing, the JSON Schema
+ * behind the form in the page, and the tests all loop over it.
+ *
+ * Format: JSON, the shape of docs/spec.md. Only "dataset" is required; unknown fields are
+ * errors, because they are typos. Fields of the contract that this version cannot vary yet are
+ * in the table with the one value they may have. Units: as named in each field's help. Cost: a
+ * parse of a few kilobytes. Errors: all field errors at once, each with its JSON pointer and
+ * its limit. Ownership: struct ur_spec and struct ur_field_errors hold no pointers: copy them
+ * freely. Threads: pure functions.
+ */
+#ifndef UNROLL_SPEC_H
+#define UNROLL_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "unroll/limits.h"
+#include "unroll/status.h"
+#include "unroll/text.h"
+
+enum ur_cell { UR_CELL_LSTM };
+enum ur_readout { UR_READOUT_LAST, UR_READOUT_MEAN };
+enum ur_init { UR_INIT_GLOROT, UR_INIT_NORMAL };
+enum ur_optimizer { UR_OPTIMIZER_ADAM };
+enum ur_schedule { UR_SCHEDULE_CONSTANT };
+enum ur_numerics {
+    UR_NUMERICS_AUTO,
+    UR_NUMERICS_AVX2,
+    UR_NUMERICS_PORTABLE,
+    UR_NUMERICS_NATIVE
+};
+
+struct ur_spec {
+    char name[UR_NAME_BYTES];
+    char tags[UR_MAX_TAGS][UR_NAME_BYTES];
+    int32_t n_tags;
+    char dataset[UR_NAME_BYTES];
+
+    struct {
+        int32_t count; /* generated sets: training images; a sixth as many test images come on
+                          top */
+        int64_t seed;  /* generated sets: which images */
+    } data;
+
+    struct {
+        int32_t cell; /* enum ur_cell; enums are int32_t so that the table can address them */
+        int32_t hidden;
+        int32_t layers;
+        int32_t bidirectional;
+        int32_t activation;
+        int32_t readout; /* enum ur_readout */
+        double forget_bias;
+        double dropout;
+        int32_t projection;
+        int32_t init; /* enum ur_init */
+        int32_t scan;
+    } model;
+
+    struct {
+        int32_t steps;  /* 0: count in epochs */
+        int32_t epochs; /* 0: count in steps */
+        int32_t batch;
+        int32_t shard_rows;
+        int64_t seed;
+        int32_t numerics; /* enum ur_numerics */
+        int32_t optimizer;
+        double learning_rate;
+        double beta1;
+        double beta2;
+        double epsilon;
+        double weight_decay;
+        int32_t schedule;
+        double clip_norm; /* 0: none (null in JSON) */
+        double label_smoothing;
+        int32_t validation; /* samples held back from training */
+    } train;
+
+    struct {
+        int32_t threads; /* 0: as many as the machine or the daemon gives */
+        int32_t ranks;
+        int32_t priority;
+        int32_t checkpoint_s;
+        int32_t display_every;
+    } run;
+};
+
+/* One thing wrong with one field. */
+struct ur_field_error {
+    char pointer[96]; /* RFC 6901, "/train/batch" */
+    char detail[160]; /* "must be 1..4096" */
+};
+
+enum { UR_MAX_FIELD_ERRORS = 64 };
+
+struct ur_field_errors {
+    int32_t count; /* of those kept */
+    struct ur_field_error items[UR_MAX_FIELD_ERRORS];
+};
+
+enum ur_field_type {
+    UR_FIELD_NAME,
+    UR_FIELD_TAGS,
+    UR_FIELD_INT,
+    UR_FIELD_INT64,
+    UR_FIELD_NUMBER,
+    UR_FIELD_BOOL,
+    UR_FIELD_ENUM,
+    UR_FIELD_NULL,
+    UR_FIELD_HOSTS
+};
+
+/* One row of the table. */
+struct ur_spec_field {
+    const char *pointer; /* "/train/optimizer/learning_rate" */
+    enum ur_field_type type;
+    size_t
+        offset; /* into struct ur_spec; SIZE_MAX: nothing is stored (the field has one value) */
+    double low, high; /* numbers; low excluded where open_low */
+    bool open_low;
+    bool nullable;     /* null means the stored value 0 */
+    double standard;   /* the default; an index into names for an enum */
+    const char *names; /* enum values, separated by blanks */
+    const char *unit;  /* "rows", "s", "" */
+    const char *help;  /* one line */
+};
+
+/* Gives the table and its length. */
+const struct ur_spec_field *ur_spec_fields(size_t *count);
+
+/* Fills in every default; dataset stays "". */
+void ur_spec_defaults(struct ur_spec *spec);
+
+/*
+ * Parses length bytes of JSON over the defaults. UR_BAD_JSON (with line and column), or
+ * UR_INVALID_SPEC with every wrong field in *fields and the first one in error->detail. fields
+ * may be NULL.
+ */
+enum ur_status ur_spec_parse(struct ur_spec *spec, const char *json, size_t length,
+                             struct ur_field_errors *fields, struct ur_error *error);
+
+/* Adds one field error; past UR_MAX_FIELD_ERRORS it is dropped. */
+void ur_field_error_add(struct ur_field_errors *fields, const char *pointer, const char *format,
+                        ...) __attribute__((format(printf, 3, 4)));
+
+/* Appends the spec as JSON, every default filled in, always the same bytes for the same spec.
+ */
+void ur_spec_print(const struct ur_spec *spec, struct ur_text *out);
+
+/* Appends the JSON Schema (2020-12) drawn from the table. */
+void ur_spec_schema(struct ur_text *out);
+
+/* Appends the part of the spec that decides the result (everything but name, tags and run), for
+ * comparing a checkpoint with a spec. */
+void ur_spec_print_result_part(const struct ur_spec *spec, struct ur_text *out);
+
+/* Gives the name of an enum field's value, "?" outside it: ur_spec_enum_name("/model/cell",
+ * spec->model.cell). */
+const char *ur_spec_enum_name(const char *pointer, int32_t value, char out[UR_NAME_BYTES]);
+
+#endif
