@@ -1,0 +1,139 @@
+/*
+ * The jobs: their state machine, the queue, the core and memory budget, and the workers that run them.
+ *
+ * One immortal thread owns every worker: it spawns them, reads their records, sends them commands, notices their end by pidfd,
+ * and resumes what was interrupted. The job table is in memory behind one mutex and durable through the store: a job is
+ * acknowledged only once it is committed.
+ *
+ *     queued -> starting -> running -> succeeded | stopped | cancelled | diverged | failed
+ *                  ^           |-> stopping (a command is under way)
+ *                  '-- interrupted (the worker or the daemon died; goes on by itself from its checkpoint)
+ *
+ * Format: replies are JSON texts as docs/api.md describes a job. Errors: UR_NOT_FOUND, UR_CONFLICT (the state does not allow it),
+ * UR_QUEUE_FULL, UR_JOB_TOO_BIG, UR_UNKNOWN_DATASET, UR_IDEMPOTENCY, UR_IO.
+ * Ownership: the supervisor borrows config, store, hub and predictor; all outlive it. Threads: every function may be called from any
+ * thread but an event loop's (they wait for commits), save where it says "never waits".
+ */
+#ifndef UNROLL_SERVER_SUPERVISOR_H
+#define UNROLL_SERVER_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "unroll/limits.h"
+#include "unroll/spec.h"
+#include "unroll/status.h"
+#include "unroll/text.h"
+
+struct ur_config;
+struct ur_store;
+struct ur_hub;
+struct ur_predictor;
+struct ur_supervisor;
+
+enum { UR_JOB_ID_BYTES = 32 }; /* "j" and 26 characters that sort by time; with the NUL */
+
+enum ur_job_state {
+    UR_JOB_QUEUED,
+    UR_JOB_STARTING,
+    UR_JOB_RUNNING,
+    UR_JOB_STOPPING,
+    UR_JOB_STOPPED,
+    UR_JOB_SUCCEEDED,
+    UR_JOB_CANCELLED,
+    UR_JOB_DIVERGED,
+    UR_JOB_FAILED,
+    UR_JOB_INTERRUPTED,
+    UR_JOB_STATE_COUNT
+};
+
+/* Gives the state's name in JSON. */
+const char *ur_job_state_name(enum ur_job_state state);
+/* True for the five states that a job never leaves. */
+bool ur_job_state_ended(enum ur_job_state state);
+
+/* Restores all jobs from the store, starts the thread, resumes what was running. */
+enum ur_status ur_supervisor_create(struct ur_supervisor **out, const struct ur_config *config,
+                                    struct ur_store *store, struct ur_hub *hub,
+                                    struct ur_predictor *predictor, struct ur_error *error);
+/* Asks every worker to checkpoint and exit, waits for them (20 s, then kills), ends the thread. Jobs stay interrupted and resume at the next start. */
+void ur_supervisor_destroy(struct ur_supervisor *supervisor);
+
+/* A POST /v1/jobs. */
+struct ur_job_request {
+    const struct ur_spec *spec;  /* parsed and checked */
+    const char *idempotency_key; /* NULL: none; at most 255 bytes */
+    const char *body_sha256;     /* hex, for the key's comparison */
+};
+
+/*
+ * Admits a job and waits until it is durable. Appends the job to *json and its id to id. *replayed: the key was used before with the same body, and this is the
+ * stored reply. Field errors (an unknown data set, a validation split larger than the set) go to *fields.
+ */
+enum ur_status ur_supervisor_submit(struct ur_supervisor *supervisor,
+                                    const struct ur_job_request *request,
+                                    char id[UR_JOB_ID_BYTES], struct ur_text *json,
+                                    bool *replayed, struct ur_field_errors *fields,
+                                    struct ur_error *error);
+
+/* Appends one job. Never waits (only for the mutex). */
+enum ur_status ur_supervisor_job(struct ur_supervisor *supervisor, const char *id,
+                                 struct ur_text *json, struct ur_error *error);
+
+/* A GET /v1/jobs: newest first. cursor is the id of the last job of the page before. */
+struct ur_job_filter {
+    const char *state;  /* NULL: any */
+    const char *tag;    /* NULL: any */
+    const char *cursor; /* NULL: from the newest */
+    int32_t limit;      /* 1..500 */
+};
+/* Appends {"items":[…],"next":…}; next (the cursor of the next page, "" at the end) also goes to next_id for the Link header. Never waits. */
+enum ur_status ur_supervisor_list(struct ur_supervisor *supervisor,
+                                  const struct ur_job_filter *filter, struct ur_text *json,
+                                  char next_id[UR_JOB_ID_BYTES], struct ur_error *error);
+
+/* What a client may ask of a job. */
+enum ur_job_command { UR_JOB_COMMAND_STOP, UR_JOB_COMMAND_CANCEL, UR_JOB_COMMAND_CHECKPOINT };
+/* Passes a command on and appends the job as it then is. UR_CONFLICT where the job has ended. A queued job that is stopped or cancelled ends as cancelled. */
+enum ur_status ur_supervisor_command(struct ur_supervisor *supervisor, const char *id,
+                                     enum ur_job_command command, struct ur_text *json,
+                                     struct ur_error *error);
+
+/* A PATCH: NULL or -1 fields stay as they are. */
+struct ur_job_patch {
+    const char *name; /* display name */
+    const char (*tags)[UR_NAME_BYTES];
+    int32_t n_tags; /* -1: as they are */
+    const int32_t *priority;
+};
+enum ur_status ur_supervisor_patch(struct ur_supervisor *supervisor, const char *id,
+                                   const struct ur_job_patch *patch, struct ur_text *json,
+                                   struct ur_error *error);
+
+/* Removes an ended job, its rows and its files (the model it registered stays). UR_CONFLICT while it is not ended. */
+enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char *id,
+                                    struct ur_error *error);
+
+/* Opens the worker's log for reading, positioned so that at most max_bytes are left; *fd is the caller's. */
+enum ur_status ur_supervisor_log_open(struct ur_supervisor *supervisor, const char *id,
+                                      size_t max_bytes, int *fd, struct ur_error *error);
+
+/* Appends {"items":[{"name","kind","steps","width","classes","n_train","n_test","sha256"}…]}: `digits` and what the search folders hold. */
+enum ur_status ur_supervisor_datasets(struct ur_supervisor *supervisor, struct ur_text *json,
+                                      struct ur_error *error);
+
+/* What /metrics, /v1/system and /readyz show. Never waits (only for the mutex). */
+struct ur_supervisor_counts {
+    int32_t jobs[UR_JOB_STATE_COUNT];
+    int32_t threads_budget, threads_used;
+    uint64_t memory_budget, memory_used; /* bytes, planned */
+    uint64_t steps_total, images_total;  /* since the daemon started */
+    uint64_t worker_restarts_total, records_dropped_total, checkpoints_total;
+    double images_per_second;  /* of the running jobs together */
+    char numerics_profile[32]; /* of the newest worker, "" before one ran */
+};
+void ur_supervisor_counts(struct ur_supervisor *supervisor,
+                          struct ur_supervisor_counts *counts);
+
+#endif
