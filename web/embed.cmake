@@ -1,0 +1,48 @@
+# Writes OUT, the C file of the assets named in LIST (lines of a URL path, a blank, a file), with a gzip twin of each in the folder WORK.
+# The bytes come in by the assembler's .incbin, so no file is turned into a text of numbers.
+file(STRINGS ${LIST} entries)
+file(MAKE_DIRECTORY ${WORK})
+
+set(type_html "text/html; charset=utf-8")
+set(type_css "text/css; charset=utf-8")
+set(type_js "text/javascript; charset=utf-8")
+set(type_mjs "text/javascript; charset=utf-8")
+set(type_json "application/json")
+set(type_svg "image/svg+xml")
+set(type_LICENSE "text/plain; charset=utf-8")
+
+set(BLOBS "")
+set(ROWS "")
+set(index 0)
+foreach(entry ${entries})
+  string(REGEX MATCH "^([^ ]*) (.*)$" entry "${entry}")
+  set(path ${CMAKE_MATCH_1})
+  set(file ${CMAKE_MATCH_2})
+  string(REGEX MATCH "[A-Za-z]+$" ending ${path})
+  if(NOT DEFINED type_${ending})
+    message(FATAL_ERROR "No Content-Type is known for ${path}")
+  endif()
+
+  file(SHA256 ${file} digest)
+  string(SUBSTRING ${digest} 0 16 etag)
+  file(SIZE ${file} bytes)
+
+  set(twin ${WORK}/${index}.gz)
+  execute_process(COMMAND gzip -9n -c ${file} OUTPUT_FILE ${twin} RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "gzip failed on ${file}: ${failed}")
+  endif()
+  file(SIZE ${twin} gzip_bytes)
+
+  string(APPEND BLOBS "BLOB(ur_asset_plain_${index}, \"${file}\")\n")
+  set(gzip "NULL, 0")
+  if(gzip_bytes LESS bytes)
+    string(APPEND BLOBS "BLOB(ur_asset_gzip_${index}, \"${twin}\")\n")
+    set(gzip "ur_asset_gzip_${index}, ${gzip_bytes}")
+  endif()
+  string(APPEND ROWS
+    "    {\"${path}\", \"${type_${ending}}\", \"${etag}\", ur_asset_plain_${index}, ${bytes}, ${gzip}},\n")
+  math(EXPR index "${index} + 1")
+endforeach()
+configure_file(${TEMPLATE} ${OUT} @ONLY)
+file(TOUCH ${OUT})
