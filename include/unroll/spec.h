@@ -118,8 +118,8 @@ struct ur_spec_field {
     enum ur_field_type type;
     size_t
         offset; /* into struct ur_spec; SIZE_MAX: nothing is stored (the field has one value) */
-    double low, high; /* numbers; low excluded where open_low */
-    bool open_low;
+    double low, high; /* numbers; low excluded where open_low, high where open_high */
+    bool open_low, open_high;
     bool nullable;     /* null means the stored value 0 */
     double standard;   /* the default; an index into names for an enum */
     const char *names; /* enum values, separated by blanks */

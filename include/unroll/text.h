@@ -52,6 +52,14 @@ bool ur_name_valid(const char *name);
 /* Copies source into out[size], cut if need be, always with a NUL; false if it was cut. */
 bool ur_copy(char *out, size_t size, const char *source);
 
+/* True for valid UTF-8 (RFC 3629) without control characters: fit for JSON, logs and terminals.
+ */
+bool ur_text_printable(const char *bytes, size_t length);
+
+/* As ur_copy, with '?' for every control character and every byte that is not UTF-8, never cut
+ * within a character; false if anything differs from source. */
+bool ur_copy_printable(char *out, size_t size, const char *source);
+
 /* Reads a whole decimal number in low..high; false for anything else, a sign or a blank in
  * front included (a '-' is fine where low < 0). */
 bool ur_parse_int64(const char *text, int64_t low, int64_t high, int64_t *out);

@@ -1,0 +1,355 @@
+#include "unroll/spec.h"
+
+#include <assert.h>
+#include <stdarg.h>
+
+/* Whole numbers that every JSON reader keeps exact (RFC 8259, section 6). */
+#define MAX_SEED 9007199254740991.0
+
+#define AT(member) offsetof(struct ur_spec, member)
+
+/* A field of the contract that this version cannot vary has low == high, or one name. Rows of a
+ * group stand together, in the order of the contract: printing walks the table once. */
+static const struct ur_spec_field table[] = {
+    {.pointer = "/name",
+     .type = UR_FIELD_NAME,
+     .offset = AT(name),
+     .names = "job",
+     .help = "What people call the job; the model it makes is registered under this name."},
+    {.pointer = "/tags",
+     .type = UR_FIELD_TAGS,
+     .offset = AT(tags),
+     .help = "Words to find the job by; up to 16, each once."},
+    {.pointer = "/dataset",
+     .type = UR_FIELD_NAME,
+     .offset = AT(dataset),
+     .help = "The data set to learn: digits (built in) or a folder such as mnist."},
+
+    {.pointer = "/data/count",
+     .type = UR_FIELD_INT,
+     .offset = AT(data.count),
+     .low = 60,
+     .high = 1000000,
+     .standard = 60000,
+     .unit = "images",
+     .help = "Generated sets only: training images; a sixth as many test images come on top."},
+    {.pointer = "/data/seed",
+     .type = UR_FIELD_INT64,
+     .offset = AT(data.seed),
+     .high = MAX_SEED,
+     .standard = 1,
+     .help = "Generated sets only: which images are drawn."},
+
+    {.pointer = "/model/cell",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(model.cell),
+     .names = "lstm",
+     .help = "The kind of recurrent cell."},
+    {.pointer = "/model/hidden",
+     .type = UR_FIELD_INT,
+     .offset = AT(model.hidden),
+     .low = 1,
+     .high = UR_MAX_HIDDEN,
+     .standard = 128,
+     .unit = "units",
+     .help = "Units of the recurrent layer."},
+    {.pointer = "/model/layers",
+     .type = UR_FIELD_INT,
+     .offset = AT(model.layers),
+     .low = 1,
+     .high = 1,
+     .standard = 1,
+     .help = "Recurrent layers on top of each other."},
+    {.pointer = "/model/bidirectional",
+     .type = UR_FIELD_BOOL,
+     .offset = AT(model.bidirectional),
+     .help = "Also read the rows from the last to the first."},
+    {.pointer = "/model/activation",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(model.activation),
+     .names = "tanh",
+     .help = "The cell's activation."},
+    {.pointer = "/model/readout",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(model.readout),
+     .names = "last mean",
+     .help = "What the dense layer sees: the output of the last row, or the mean over all."},
+    {.pointer = "/model/forget_bias",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(model.forget_bias),
+     .low = -100,
+     .high = 100,
+     .standard = 1,
+     .help = "Initial value of the forget gate's bias; it trains like any other."},
+    {.pointer = "/model/dropout",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(model.dropout),
+     .help = "Share of outputs dropped while training."},
+    {.pointer = "/model/projection",
+     .type = UR_FIELD_INT,
+     .offset = AT(model.projection),
+     .unit = "units",
+     .help = "Units that the output is projected to; 0: none."},
+    {.pointer = "/model/init",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(model.init),
+     .names = "glorot normal",
+     .help = "Initial weights: Glorot's uniform ones, or normal ones."},
+    {.pointer = "/model/scan",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(model.scan),
+     .names = "rows",
+     .help = "What one time step of an image is."},
+
+    {.pointer = "/train/steps",
+     .type = UR_FIELD_INT,
+     .offset = AT(train.steps),
+     .low = 1,
+     .high = 10000000,
+     .nullable = true,
+     .standard = 781,
+     .unit = "steps",
+     .help = "Updates of the weights; null where epochs are given."},
+    {.pointer = "/train/epochs",
+     .type = UR_FIELD_INT,
+     .offset = AT(train.epochs),
+     .low = 1,
+     .high = 100000,
+     .nullable = true,
+     .unit = "epochs",
+     .help = "Passes over the training images, instead of steps."},
+    {.pointer = "/train/batch",
+     .type = UR_FIELD_INT,
+     .offset = AT(train.batch),
+     .low = 1,
+     .high = UR_MAX_BATCH,
+     .standard = 128,
+     .unit = "rows",
+     .help = "Images in a minibatch."},
+    {.pointer = "/train/shard_rows",
+     .type = UR_FIELD_INT,
+     .offset = AT(train.shard_rows),
+     .low = 8,
+     .high = UR_MAX_SHARD_ROWS,
+     .standard = 32,
+     .unit = "rows",
+     .help = "Rows of a minibatch that one thread takes at a time; part of the result's bits."},
+    {.pointer = "/train/seed",
+     .type = UR_FIELD_INT64,
+     .offset = AT(train.seed),
+     .high = MAX_SEED,
+     .standard = 1,
+     .help = "Decides initial weights, the order of images and the validation split."},
+    {.pointer = "/train/numerics",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(train.numerics),
+     .names = "auto avx2 portable native",
+     .help = "Machine instructions: the same profile gives the same bits on every machine."},
+    {.pointer = "/train/optimizer/name",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(train.optimizer),
+     .names = "adam",
+     .help = "How gradients become updates."},
+    {.pointer = "/train/optimizer/learning_rate",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(train.learning_rate),
+     .high = 1000,
+     .open_low = true,
+     .standard = 0.001,
+     .help = "Size of an update."},
+    {.pointer = "/train/optimizer/beta1",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(train.beta1),
+     .high = 1,
+     .open_high = true,
+     .standard = 0.9,
+     .help = "Adam's memory for the gradient's mean."},
+    {.pointer = "/train/optimizer/beta2",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(train.beta2),
+     .high = 1,
+     .open_high = true,
+     .standard = 0.999,
+     .help = "Adam's memory for the gradient's mean square."},
+    {.pointer = "/train/optimizer/epsilon",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(train.epsilon),
+     .high = 1,
+     .open_low = true,
+     .standard = 1e-8,
+     .help = "Keeps Adam's division away from zero."},
+    {.pointer = "/train/optimizer/weight_decay",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(train.weight_decay),
+     .help = "Pull of every weight towards zero."},
+    {.pointer = "/train/schedule/name",
+     .type = UR_FIELD_ENUM,
+     .offset = AT(train.schedule),
+     .names = "constant",
+     .help = "How the learning rate moves."},
+    {.pointer = "/train/clip_norm",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(train.clip_norm),
+     .high = 1e9,
+     .open_low = true,
+     .nullable = true,
+     .help = "Largest norm of the whole gradient, longer ones are scaled down; null: any."},
+    {.pointer = "/train/label_smoothing",
+     .type = UR_FIELD_NUMBER,
+     .offset = AT(train.label_smoothing),
+     .help = "Share of a label's weight spread over all classes."},
+    {.pointer = "/train/augment",
+     .type = UR_FIELD_NULL,
+     .offset = SIZE_MAX,
+     .help = "Random changes to training images."},
+    {.pointer = "/train/ema",
+     .type = UR_FIELD_NULL,
+     .offset = SIZE_MAX,
+     .help = "A running mean of the weights."},
+    {.pointer = "/train/validation",
+     .type = UR_FIELD_INT,
+     .offset = AT(train.validation),
+     .high = 100000000,
+     .standard = 5000,
+     .unit = "images",
+     .help = "Training images held back to choose the best epoch by; 0: none."},
+    {.pointer = "/train/evaluate_on",
+     .type = UR_FIELD_NULL,
+     .offset = SIZE_MAX,
+     .help = "Another data set to test on at the end."},
+    {.pointer = "/train/early_stopping",
+     .type = UR_FIELD_NULL,
+     .offset = SIZE_MAX,
+     .help = "Stopping once validation no longer improves."},
+    {.pointer = "/train/time_budget_s",
+     .type = UR_FIELD_NULL,
+     .offset = SIZE_MAX,
+     .unit = "s",
+     .help = "Stopping after a time."},
+    {.pointer = "/train/truncate_bptt",
+     .type = UR_FIELD_NULL,
+     .offset = SIZE_MAX,
+     .unit = "rows",
+     .help = "Rows that gradients travel back."},
+
+    {.pointer = "/run/threads",
+     .type = UR_FIELD_INT,
+     .offset = AT(run.threads),
+     .high = UR_MAX_THREADS,
+     .unit = "threads",
+     .help = "Threads of the worker; 0: as many as the machine gives. Never changes a result."},
+    {.pointer = "/run/ranks",
+     .type = UR_FIELD_INT,
+     .offset = AT(run.ranks),
+     .low = 1,
+     .high = 1,
+     .standard = 1,
+     .help = "Processes that share the job."},
+    {.pointer = "/run/hosts",
+     .type = UR_FIELD_HOSTS,
+     .offset = SIZE_MAX,
+     .help = "Machines that share the job."},
+    {.pointer = "/run/priority",
+     .type = UR_FIELD_INT,
+     .offset = AT(run.priority),
+     .low = -100,
+     .high = 100,
+     .help = "Jobs of a higher priority leave the queue first."},
+    {.pointer = "/run/checkpoint_s",
+     .type = UR_FIELD_INT,
+     .offset = AT(run.checkpoint_s),
+     .low = 1,
+     .high = 86400,
+     .standard = 60,
+     .unit = "s",
+     .help = "Time between checkpoints; one is also written at the end of every epoch."},
+    {.pointer = "/run/display_every",
+     .type = UR_FIELD_INT,
+     .offset = AT(run.display_every),
+     .low = 1,
+     .high = 1000000,
+     .standard = 10,
+     .unit = "steps",
+     .help = "Steps between two lines on a terminal."},
+};
+
+const struct ur_spec_field *ur_spec_fields(size_t *count)
+{
+    *count = sizeof table / sizeof table[0];
+    return table;
+}
+
+static void set_default(struct ur_spec *spec, const struct ur_spec_field *field)
+{
+    char *at = (char *)spec + field->offset;
+    int32_t narrow = (int32_t)field->standard;
+    int64_t wide = (int64_t)field->standard;
+    switch (field->type) {
+    case UR_FIELD_NAME:
+        ur_copy(at, UR_NAME_BYTES, field->names != NULL ? field->names : "");
+        break;
+    case UR_FIELD_INT:
+    case UR_FIELD_BOOL:
+    case UR_FIELD_ENUM:
+        memcpy(at, &narrow, sizeof narrow);
+        break;
+    case UR_FIELD_INT64:
+        memcpy(at, &wide, sizeof wide);
+        break;
+    case UR_FIELD_NUMBER:
+        memcpy(at, &field->standard, sizeof field->standard);
+        break;
+    case UR_FIELD_TAGS:
+    case UR_FIELD_NULL:
+    case UR_FIELD_HOSTS:
+        break;
+    }
+}
+
+void ur_spec_defaults(struct ur_spec *spec)
+{
+    size_t count;
+    const struct ur_spec_field *fields = ur_spec_fields(&count);
+    *spec = (struct ur_spec){0};
+    for (size_t i = 0; i < count; i++)
+        set_default(spec, &fields[i]);
+}
+
+void ur_field_error_add(struct ur_field_errors *fields, const char *pointer, const char *format,
+                        ...)
+{
+    if (fields == NULL || fields->count >= UR_MAX_FIELD_ERRORS)
+        return;
+    struct ur_field_error *item = &fields->items[fields->count++];
+    char detail[2 * sizeof item->detail];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+
+    /* Both go into JSON replies, which take nothing but UTF-8. */
+    ur_copy_printable(item->pointer, sizeof item->pointer, pointer);
+    ur_copy_printable(item->detail, sizeof item->detail, detail);
+}
+
+const char *ur_spec_enum_name(const char *pointer, int32_t value, char out[UR_NAME_BYTES])
+{
+    size_t count;
+    const struct ur_spec_field *fields = ur_spec_fields(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].type != UR_FIELD_ENUM || strcmp(fields[i].pointer, pointer) != 0)
+            continue;
+        const char *name = fields[i].names;
+        for (int32_t k = 0; value >= 0 && *name != '\0'; k++) {
+            size_t length = strcspn(name, " ");
+            if (k == value) {
+                assert(length < UR_NAME_BYTES);
+                memcpy(out, name, length);
+                out[length] = '\0';
+                return out;
+            }
+            name += length + (name[length] == ' ');
+        }
+    }
+    return "?";
+}
