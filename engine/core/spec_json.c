@@ -4,6 +4,7 @@
  */
 #include <jansson.h>
 
+#include "core/spec_suggest.h"
 #include "unroll/spec.h"
 
 struct parse {
@@ -265,58 +266,6 @@ static void parse_field(struct parse *parse, const struct ur_spec_field *field,
     }
 }
 
-static size_t minimum(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance, for keys no longer than a field's pointer. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[64];
-    size_t a_length = strlen(a), b_length = strlen(b);
-    if (a_length >= 64 || b_length >= 64)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t above = row[j];
-            row[j] =
-                minimum(minimum(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b_length];
-}
-
-/* Gives the pointer of the field or group that an unknown key was most likely meant to be: one
- * a few letters away in the same object, or one of the same name elsewhere; "" for none. */
-static void suggest(const char *group, const char *key, char *out, size_t size)
-{
-    size_t count, best = 3; /* a distance of three or more is another word */
-    const struct ur_spec_field *fields = ur_spec_fields(&count);
-    size_t depth = strlen(group);
-    out[0] = '\0';
-    for (size_t i = 0; i < count; i++) {
-        const char *last = strrchr(fields[i].pointer, '/') + 1;
-        if (strcmp(last, key) == 0 && out[0] == '\0')
-            ur_copy(out, size, fields[i].pointer);
-        if (strncmp(fields[i].pointer, group, depth) != 0 || fields[i].pointer[depth] != '/')
-            continue;
-        char sibling[64];
-        size_t length = strcspn(fields[i].pointer + depth + 1, "/");
-        snprintf(sibling, sizeof sibling, "%.*s", (int)length, fields[i].pointer + depth + 1);
-        size_t distance = edit_distance(sibling, key);
-        if (distance < best && distance < strlen(key)) {
-            best = distance;
-            snprintf(out, size, "%s/%s", group, sibling);
-        }
-    }
-}
-
 /* Appends a key to a pointer as RFC 6901 escapes it. */
 static void append_key(struct ur_text *pointer, const char *key)
 {
@@ -351,7 +300,7 @@ static void unknown_key(struct parse *parse, const char *group, const char *poin
                         const char *key)
 {
     char meant[96];
-    suggest(group, key, meant, sizeof meant);
+    ur_spec_suggest(group, key, meant, sizeof meant);
     if (meant[0] != '\0')
         ur_field_error_add(parse->errors, pointer, "is not a field of a job; did you mean %s?",
                            meant);

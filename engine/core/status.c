@@ -68,8 +68,8 @@ static void drop_half_character(char *text, size_t size)
         text[lead - 1] = '\0';
 }
 
-static void fill(struct ur_error *error, enum ur_status status, const char *format,
-                 va_list arguments)
+__attribute__((format(printf, 3, 0))) static void
+fill(struct ur_error *error, enum ur_status status, const char *format, va_list arguments)
 {
     error->status = status;
     if (vsnprintf(error->detail, sizeof error->detail, format, arguments) <= 0)
