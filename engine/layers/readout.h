@@ -1,0 +1,27 @@
+/*
+ * What the dense layer sees of a recurrent layer's output: the last time step, or the mean of all.
+ *
+ * Shapes: y [T][B][H]  out, dout [B][H]. Cost: at most one pass over y. Errors: none.
+ * Threads: pure functions.
+ */
+#ifndef UNROLL_LAYERS_READOUT_H
+#define UNROLL_LAYERS_READOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layers/recurrent.h"
+
+/* out = y[T - 1]; block is B*H. */
+void ur_readout_last_forward(float *out, const float *y, int32_t steps, size_t block);
+
+/* Gives dy: dout at the last step alone. Borrows dout. */
+struct ur_output_gradient ur_readout_last_backward(const float *dout, int32_t steps);
+
+/* out = (y[0] + .. + y[T - 1]) / T, summed in that order. */
+void ur_readout_mean_forward(float *out, const float *y, int32_t steps, size_t block);
+
+/* Gives dy: dout / T at every step. Scales dout in place and borrows it. */
+struct ur_output_gradient ur_readout_mean_backward(float *dout, int32_t steps, size_t block);
+
+#endif

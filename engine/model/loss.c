@@ -1,0 +1,44 @@
+#include "model/loss.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "kernels/softmax.h"
+#include "kernels/vec.h"
+
+/* The lowest index among the largest values. */
+static int32_t argmax(const float *x, int32_t n)
+{
+    int32_t best = 0;
+    for (int32_t k = 1; k < n; k++)
+        if (x[k] > x[best])
+            best = k;
+    return best;
+}
+
+struct ur_shard_sums ur_loss_cross_entropy(float *dlogits, const float *logits,
+                                           const int32_t *labels, const float *row_weights,
+                                           float scale, int32_t rows, int32_t classes)
+{
+    const size_t n = (size_t)classes;
+    struct ur_shard_sums sums = {0};
+
+    for (int32_t row = 0; row < rows; row++) {
+        const float *x = logits + (size_t)row * n;
+        float *dx = dlogits + (size_t)row * n;
+        const float weight = row_weights[row];
+        const int32_t label = labels[row];
+        if (weight == 0.0f) {
+            memset(dx, 0, n * sizeof *dx);
+            continue;
+        }
+        assert(label >= 0 && label < classes);
+        const double log_sum = ur_softmax(dx, x, n);
+        dx[label] -= 1.0f;
+        ur_vec_scale(dx, dx, weight * scale, n);
+        sums.loss += (double)weight * (log_sum - (double)x[label]);
+        sums.weight += (double)weight;
+        sums.correct += argmax(x, classes) == label;
+    }
+    return sums;
+}
