@@ -1,0 +1,129 @@
+#include "data/batch.h"
+
+#include <assert.h>
+#include <stdbool.h>
+
+#include "unroll/record.h"
+
+static struct ur_rng_key order_key(uint64_t seed, enum ur_rng_purpose purpose)
+{
+    return (struct ur_rng_key){.seed = seed, .purpose = (uint32_t)purpose};
+}
+
+enum ur_status ur_order_init(struct ur_order *order, const struct ur_spec *spec,
+                             const struct ur_data_shape *shape, struct ur_error *error)
+{
+    const int32_t n_all = shape->n_train, n_validation = spec->train.validation;
+    *order = (struct ur_order){.seed = (uint64_t)spec->train.seed, .batch = spec->train.batch};
+    if (n_validation < 0 || n_validation >= n_all)
+        return ur_fail(error, UR_INVALID_SPEC,
+                       "/train/validation must be 0..%d: the data set has %d training samples",
+                       n_all - 1, n_all);
+    order->split = malloc((size_t)n_all * sizeof *order->split);
+    if (!order->split)
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory for the order of %d samples",
+                       n_all);
+    order->n_validation = n_validation;
+    order->n_train = n_all - n_validation;
+    const struct ur_rng_key key = order_key(order->seed, UR_RNG_SPLIT);
+    for (int32_t i = 0; i < n_all; i++)
+        order->split[i] = ur_rng_permute(key, 0, (uint32_t)i, (uint32_t)n_all);
+    return UR_OK;
+}
+
+void ur_order_release(struct ur_order *order)
+{
+    if (!order)
+        return;
+    free(order->split);
+    *order = (struct ur_order){.split = NULL};
+}
+
+int32_t ur_order_epoch(const struct ur_order *order, int32_t step)
+{
+    return (int32_t)((int64_t)step * order->batch / order->n_train);
+}
+
+/* Where the samples come from and where they go. */
+struct target {
+    const struct ur_data_shape *shape;
+    const uint8_t *images; /* [n][T][I] */
+    const uint16_t *classes;
+    int32_t shard_rows;
+    float *x; /* [T][B][I] */
+    int32_t *labels;
+    float *row_weights;
+};
+
+static void fill_row(const struct target *target, int32_t row, uint32_t sample)
+{
+    const size_t width = (size_t)target->shape->width, steps = (size_t)target->shape->steps;
+    const size_t rows = (size_t)target->shard_rows;
+    const uint8_t *image = target->images + (size_t)sample * steps * width;
+    for (size_t t = 0; t < steps; t++) {
+        float *out = target->x + (t * rows + (size_t)row) * width;
+        for (size_t i = 0; i < width; i++)
+            out[i] = (float)image[t * width + i] / 255.0f;
+    }
+    target->labels[row] = target->classes[sample];
+    target->row_weights[row] = 1.0f;
+}
+
+/* Padding is zero in every field: nothing of the shard before may stay behind in it. */
+static void pad_row(const struct target *target, int32_t row)
+{
+    const size_t width = (size_t)target->shape->width, rows = (size_t)target->shard_rows;
+    for (size_t t = 0; t < (size_t)target->shape->steps; t++)
+        memset(target->x + (t * rows + (size_t)row) * width, 0, width * sizeof(float));
+    target->labels[row] = 0;
+    target->row_weights[row] = 0.0f;
+}
+
+void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *dataset, int32_t step,
+                   int32_t first_row, int32_t shard_rows, float *x, int32_t *labels,
+                   float *row_weights)
+{
+    const struct target target = {
+        &dataset->shape, dataset->train_x, dataset->train_y, shard_rows, x,
+        labels,          row_weights};
+    const struct ur_rng_key key = order_key(order->seed, UR_RNG_SHUFFLE);
+    const int64_t start = (int64_t)step * order->batch + first_row;
+    assert(step >= 0 && first_row >= 0 && first_row < order->batch);
+    for (int32_t row = 0; row < shard_rows; row++) {
+        if (row >= order->batch - first_row) {
+            pad_row(&target, row);
+            continue;
+        }
+        const int64_t position = start + row;
+        const uint32_t epoch = (uint32_t)(position / order->n_train);
+        const uint32_t place = (uint32_t)(position % order->n_train);
+        const uint32_t element = ur_rng_permute(key, epoch, place, (uint32_t)order->n_train);
+        fill_row(&target, row, order->split[element]);
+    }
+}
+
+void ur_batch_fill_split(const struct ur_order *order, const struct ur_dataset *dataset,
+                         int split, int32_t first, int32_t shard_rows, float *x,
+                         int32_t *labels, float *row_weights)
+{
+    const bool test = split == UR_SPLIT_TEST;
+    const struct target target = {&dataset->shape,
+                                  test ? dataset->test_x : dataset->train_x,
+                                  test ? dataset->test_y : dataset->train_y,
+                                  shard_rows,
+                                  x,
+                                  labels,
+                                  row_weights};
+    const uint32_t *samples =
+        split == UR_SPLIT_VALIDATION ? order->split + order->n_train : order->split;
+    const int32_t count = test                           ? dataset->shape.n_test
+                          : split == UR_SPLIT_VALIDATION ? order->n_validation
+                                                         : order->n_train;
+    assert(first >= 0 && first <= count);
+    for (int32_t row = 0; row < shard_rows; row++) {
+        if (row < count - first)
+            fill_row(&target, row, test ? (uint32_t)(first + row) : samples[first + row]);
+        else
+            pad_row(&target, row);
+    }
+}

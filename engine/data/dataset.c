@@ -1,0 +1,272 @@
+#include "data/dataset.h"
+
+#include "data/digits.h"
+#include "data/idx.h"
+#include "data/search.h"
+#include "unroll/digest.h"
+#include "unroll/text.h"
+#include "unroll/wire.h"
+
+enum { UR_LEAST_TEST_IMAGES = 10, UR_TEST_SHARE = 6 };
+
+static void report(const struct ur_dataset_request *request, float done)
+{
+    if (request->progress)
+        request->progress(request->context, done);
+}
+
+/* Labels are digested as u16 little-endian, whatever the machine. */
+static void digest_labels(struct ur_digest *digest, const uint16_t *labels, int32_t count)
+{
+    unsigned char chunk[512];
+    for (int32_t first = 0; first < count; first += (int32_t)sizeof chunk / 2) {
+        struct ur_writer writer = ur_writer_of(chunk, sizeof chunk);
+        for (int32_t i = first; i < count && writer.used < sizeof chunk; i++)
+            ur_write_u16(&writer, labels[i]);
+        ur_digest_update(digest, chunk, writer.used);
+    }
+}
+
+static void digest_shape(struct ur_digest *digest, const struct ur_data_shape *shape)
+{
+    unsigned char bytes[5 * sizeof(uint32_t)];
+    struct ur_writer writer = ur_writer_of(bytes, sizeof bytes);
+    ur_write_u32(&writer, (uint32_t)shape->steps);
+    ur_write_u32(&writer, (uint32_t)shape->width);
+    ur_write_u32(&writer, (uint32_t)shape->classes);
+    ur_write_u32(&writer, (uint32_t)shape->n_train);
+    ur_write_u32(&writer, (uint32_t)shape->n_test);
+    ur_digest_update(digest, bytes, sizeof bytes);
+}
+
+static void digest_dataset(struct ur_dataset *dataset)
+{
+    const struct ur_data_shape *shape = &dataset->shape;
+    const size_t image = (size_t)shape->steps * (size_t)shape->width;
+    struct ur_digest digest;
+    unsigned char result[UR_SHA256_BYTES];
+    ur_digest_init(&digest);
+    digest_shape(&digest, shape);
+    ur_digest_update(&digest, dataset->train_x, (size_t)shape->n_train * image);
+    digest_labels(&digest, dataset->train_y, shape->n_train);
+    ur_digest_update(&digest, dataset->test_x, (size_t)shape->n_test * image);
+    digest_labels(&digest, dataset->test_y, shape->n_test);
+    ur_digest_final(&digest, result);
+    ur_hex(result, sizeof result, dataset->sha256);
+}
+
+/* The built-in set. */
+
+static int32_t digits_test_count(int32_t n_train)
+{
+    const int32_t count = n_train / UR_TEST_SHARE;
+    return count < UR_LEAST_TEST_IMAGES ? UR_LEAST_TEST_IMAGES : count;
+}
+
+struct part_of_progress {
+    const struct ur_dataset_request *request;
+    float begin, share;
+};
+
+static void report_part(void *context, float done)
+{
+    const struct part_of_progress *part = context;
+    report(part->request, part->begin + part->share * done);
+}
+
+static enum ur_status open_digits(struct ur_dataset *dataset,
+                                  const struct ur_dataset_request *request,
+                                  struct ur_error *error)
+{
+    if (request->count < 1)
+        return ur_fail(error, UR_INVALID_SPEC, "/data/count must be at least 1");
+    const int32_t n_train = request->count, n_test = digits_test_count(n_train);
+    const size_t image = UR_DIGITS_SIDE * UR_DIGITS_SIDE;
+    const size_t n_all = (size_t)n_train + (size_t)n_test;
+    if (n_all > UR_DATASET_MAX_BYTES / image)
+        return ur_fail(
+            error, UR_INVALID_SPEC,
+            "/data/count is too large: %zu images are more than the limit of %zu bytes", n_all,
+            UR_DATASET_MAX_BYTES);
+    dataset->shape = (struct ur_data_shape){UR_DIGITS_SIDE, UR_DIGITS_SIDE, UR_DIGITS_CLASSES,
+                                            n_train, n_test};
+    dataset->train_x = malloc((size_t)n_train * image);
+    dataset->train_y = malloc((size_t)n_train * sizeof(uint16_t));
+    dataset->test_x = malloc((size_t)n_test * image);
+    dataset->test_y = malloc((size_t)n_test * sizeof(uint16_t));
+    if (!dataset->train_x || !dataset->train_y || !dataset->test_x || !dataset->test_y)
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory for %zu images", n_all);
+
+    struct part_of_progress part = {request, 0, (float)n_train / (float)n_all};
+    struct ur_digits_job job = {.seed = request->seed,
+                                .split = UR_DIGITS_TRAIN,
+                                .count = n_train,
+                                .threads = request->threads,
+                                .progress = report_part,
+                                .context = &part};
+    ur_digits_draw_all(&job, dataset->train_x, dataset->train_y);
+    part = (struct part_of_progress){request, part.share, 1 - part.share};
+    job.split = UR_DIGITS_TEST;
+    job.count = n_test;
+    ur_digits_draw_all(&job, dataset->test_x, dataset->test_y);
+    return UR_OK;
+}
+
+/* Sets in IDX files. */
+
+/* Reads the four files in the order of enum ur_part; together they stay below the limit. */
+static enum ur_status read_parts(struct ur_idx parts[UR_PARTS],
+                                 const struct ur_found_files *found,
+                                 const struct ur_dataset_request *request,
+                                 struct ur_error *error)
+{
+    size_t room = UR_DATASET_MAX_BYTES;
+    for (int i = 0; i < UR_PARTS; i++) {
+        struct ur_gz gz;
+        enum ur_status status = ur_gz_open(&gz, found->fds[i], found->names[i], error);
+        if (status != UR_OK)
+            return status;
+        const bool images = i == UR_PART_TRAIN_IMAGES || i == UR_PART_TEST_IMAGES;
+        status =
+            ur_idx_read(&parts[i], &gz, images ? UR_IDX_IMAGES : UR_IDX_LABELS, room, error);
+        ur_gz_close(&gz);
+        if (status != UR_OK)
+            return status;
+        room -= parts[i].n_bytes;
+        report(request, (float)(i + 1) / (UR_PARTS + 1));
+    }
+    return UR_OK;
+}
+
+static enum ur_status check_counts(const struct ur_idx *images, const struct ur_idx *labels,
+                                   const char *images_name, const char *labels_name,
+                                   struct ur_error *error)
+{
+    if (images->dims[0] == labels->dims[0])
+        return UR_OK;
+    return ur_fail(error, UR_BAD_DATASET, "%s holds %d images, but %s holds %d labels",
+                   images_name, images->dims[0], labels_name, labels->dims[0]);
+}
+
+/* The training labels say how many classes there are; a test label beyond them is an error. */
+static int32_t count_classes(const struct ur_idx *labels)
+{
+    uint8_t largest = 0;
+    for (size_t i = 0; i < labels->n_bytes; i++)
+        if (labels->bytes[i] > largest)
+            largest = labels->bytes[i];
+    return largest + 1;
+}
+
+static enum ur_status check_labels(const struct ur_idx *labels, int32_t classes,
+                                   const char *name, struct ur_error *error)
+{
+    for (size_t i = 0; i < labels->n_bytes; i++)
+        if (labels->bytes[i] >= classes)
+            return ur_fail(error, UR_BAD_DATASET,
+                           "%s: label %zu is %u, but the training labels go from 0 to %d only",
+                           name, i, labels->bytes[i], classes - 1);
+    return UR_OK;
+}
+
+static enum ur_status check_parts(const struct ur_idx parts[UR_PARTS],
+                                  const struct ur_found_files *found,
+                                  struct ur_data_shape *shape, struct ur_error *error)
+{
+    const struct ur_idx *train = &parts[UR_PART_TRAIN_IMAGES];
+    const struct ur_idx *test = &parts[UR_PART_TEST_IMAGES];
+    enum ur_status status =
+        check_counts(train, &parts[UR_PART_TRAIN_LABELS], found->names[UR_PART_TRAIN_IMAGES],
+                     found->names[UR_PART_TRAIN_LABELS], error);
+    if (status == UR_OK)
+        status =
+            check_counts(test, &parts[UR_PART_TEST_LABELS], found->names[UR_PART_TEST_IMAGES],
+                         found->names[UR_PART_TEST_LABELS], error);
+    if (status != UR_OK)
+        return status;
+    if (train->dims[1] != test->dims[1] || train->dims[2] != test->dims[2])
+        return ur_fail(error, UR_BAD_DATASET, "%s is of %d x %d, but %s is of %d x %d",
+                       found->names[UR_PART_TRAIN_IMAGES], train->dims[1], train->dims[2],
+                       found->names[UR_PART_TEST_IMAGES], test->dims[1], test->dims[2]);
+    const int32_t classes = count_classes(&parts[UR_PART_TRAIN_LABELS]);
+    if (classes < 2)
+        return ur_fail(error, UR_BAD_DATASET,
+                       "%s: all labels are 0, there must be 2..%d classes",
+                       found->names[UR_PART_TRAIN_LABELS], UR_MAX_CLASSES);
+    *shape = (struct ur_data_shape){train->dims[1], train->dims[2], classes, train->dims[0],
+                                    test->dims[0]};
+    return check_labels(&parts[UR_PART_TEST_LABELS], classes, found->names[UR_PART_TEST_LABELS],
+                        error);
+}
+
+static uint16_t *widen(const struct ur_idx *labels)
+{
+    uint16_t *wide = malloc(labels->n_bytes * sizeof *wide);
+    for (size_t i = 0; wide && i < labels->n_bytes; i++)
+        wide[i] = labels->bytes[i];
+    return wide;
+}
+
+static uint8_t *take_bytes(struct ur_idx *idx)
+{
+    uint8_t *bytes = idx->bytes;
+    idx->bytes = NULL;
+    return bytes;
+}
+
+static enum ur_status open_idx(struct ur_dataset *dataset,
+                               const struct ur_dataset_request *request, struct ur_error *error)
+{
+    struct ur_idx parts[UR_PARTS] = {{.bytes = NULL}};
+    struct ur_found_files found;
+    enum ur_status status =
+        ur_dataset_find(&found, request->name, request->extra_folder, error);
+    if (status != UR_OK)
+        return status;
+    status = read_parts(parts, &found, request, error);
+    if (status == UR_OK)
+        status = check_parts(parts, &found, &dataset->shape, error);
+    if (status != UR_OK)
+        goto out;
+    dataset->train_x = take_bytes(&parts[UR_PART_TRAIN_IMAGES]);
+    dataset->test_x = take_bytes(&parts[UR_PART_TEST_IMAGES]);
+    dataset->train_y = widen(&parts[UR_PART_TRAIN_LABELS]);
+    dataset->test_y = widen(&parts[UR_PART_TEST_LABELS]);
+    if (!dataset->train_y || !dataset->test_y)
+        status = ur_fail(error, UR_NO_MEMORY, "There is no memory for the labels");
+out:
+    for (int i = 0; i < UR_PARTS; i++)
+        ur_idx_release(&parts[i]);
+    ur_found_files_close(&found);
+    return status;
+}
+
+enum ur_status ur_dataset_open(struct ur_dataset *dataset,
+                               const struct ur_dataset_request *request, struct ur_error *error)
+{
+    *dataset = (struct ur_dataset){.name = ""};
+    const bool built_in = strcmp(request->name, UR_DIGITS_NAME) == 0;
+    report(request, 0);
+    enum ur_status status =
+        built_in ? open_digits(dataset, request, error) : open_idx(dataset, request, error);
+    if (status != UR_OK) {
+        ur_dataset_close(dataset);
+        return status;
+    }
+    ur_copy(dataset->name, sizeof dataset->name, request->name);
+    ur_copy(dataset->kind, sizeof dataset->kind, built_in ? UR_DIGITS_NAME : "idx");
+    digest_dataset(dataset);
+    report(request, 1);
+    return UR_OK;
+}
+
+void ur_dataset_close(struct ur_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    free(dataset->train_x);
+    free(dataset->train_y);
+    free(dataset->test_x);
+    free(dataset->test_y);
+    *dataset = (struct ur_dataset){.name = ""};
+}

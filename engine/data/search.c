@@ -1,0 +1,233 @@
+#include "data/search.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unroll/text.h"
+
+/* The first spelling that is there is taken: a file unpacked by hand goes before its archive. */
+static const char *const spellings[UR_PARTS][4] = {
+    {"train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx3-ubyte.gz",
+     "train-images.idx3-ubyte.gz"},
+    {"train-labels-idx1-ubyte", "train-labels.idx1-ubyte", "train-labels-idx1-ubyte.gz",
+     "train-labels.idx1-ubyte.gz"},
+    {"t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte", "t10k-images-idx3-ubyte.gz",
+     "t10k-images.idx3-ubyte.gz"},
+    {"t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte", "t10k-labels-idx1-ubyte.gz",
+     "t10k-labels.idx1-ubyte.gz"},
+};
+
+enum { UR_SPELLINGS = 4 };
+
+/* Walks the search folders in order. *cursor starts at 0; false after the last one. */
+static bool next_folder(const char *extra_folder, size_t *cursor, char out[PATH_MAX])
+{
+    const char *list = getenv("UNROLL_DATASETS");
+    const size_t length = list ? strlen(list) : 0;
+    while (*cursor < length) {
+        const char *begin = list + *cursor;
+        const size_t bytes = strcspn(begin, ":");
+        *cursor += bytes + 1;
+        if (bytes == 0 || bytes >= PATH_MAX)
+            continue;
+        memcpy(out, begin, bytes);
+        out[bytes] = '\0';
+        return true;
+    }
+    /* SIZE_MAX: the extra folder has been given out too. */
+    if (*cursor == SIZE_MAX || !extra_folder || !*extra_folder)
+        return false;
+    *cursor = SIZE_MAX;
+    return ur_copy(out, PATH_MAX, extra_folder);
+}
+
+static int open_folder_at(int parent, const char *path)
+{
+    return openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* O_NONBLOCK keeps a named pipe, planted as a file, from holding us up for ever. */
+static enum ur_status open_part(int folder, const char *file, int *fd, struct ur_error *error)
+{
+    *fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0 && errno == ENOENT)
+        return UR_OK;
+    if (*fd < 0 && errno == ELOOP)
+        return ur_fail(error, UR_BAD_DATASET, "%s is a symbolic link, it must be a file", file);
+    if (*fd < 0)
+        return ur_fail_errno(error, errno, "%s cannot be opened", file);
+    struct stat about;
+    if (fstat(*fd, &about) == 0 && S_ISREG(about.st_mode))
+        return UR_OK;
+    close(*fd);
+    *fd = -1;
+    return ur_fail(error, UR_BAD_DATASET, "%s is not a regular file", file);
+}
+
+static enum ur_status open_any_spelling(int folder, enum ur_part part,
+                                        struct ur_found_files *found, struct ur_error *error)
+{
+    for (int i = 0; i < UR_SPELLINGS; i++) {
+        enum ur_status status = open_part(folder, spellings[part][i], &found->fds[part], error);
+        if (status != UR_OK)
+            return status;
+        if (found->fds[part] >= 0) {
+            ur_copy(found->names[part], UR_PART_NAME_BYTES, spellings[part][i]);
+            return UR_OK;
+        }
+    }
+    return UR_OK;
+}
+
+/* *there tells whether the folder holds a data set at all. */
+static enum ur_status open_parts(int folder, const char *name, struct ur_found_files *found,
+                                 bool *there, struct ur_error *error)
+{
+    int missing = -1;
+    *there = false;
+    for (int part = 0; part < UR_PARTS; part++) {
+        enum ur_status status = open_any_spelling(folder, (enum ur_part)part, found, error);
+        if (status != UR_OK)
+            return status;
+        if (found->fds[part] >= 0)
+            *there = true;
+        else if (missing < 0)
+            missing = part;
+    }
+    if (*there && missing >= 0)
+        return ur_fail(error, UR_BAD_DATASET,
+                       "The data set %s is not complete: %s is missing (or %s)", name,
+                       spellings[missing][0], spellings[missing][2]);
+    return UR_OK;
+}
+
+static enum ur_status open_set(const char *folder_path, const char *name,
+                               struct ur_found_files *found, bool *there,
+                               struct ur_error *error)
+{
+    *there = false;
+    const int parent = open_folder_at(AT_FDCWD, folder_path);
+    if (parent < 0)
+        return UR_OK;
+    const int folder = open_folder_at(parent, name);
+    close(parent);
+    if (folder < 0)
+        return UR_OK;
+    enum ur_status status = open_parts(folder, name, found, there, error);
+    close(folder);
+    return status;
+}
+
+static enum ur_status fail_unknown(const char *name, const char *extra_folder,
+                                   struct ur_error *error)
+{
+    enum { SHOWN = 12 }; /* more would not fit into an error's detail */
+    struct ur_dataset_entry entries[SHOWN];
+    struct ur_text list;
+    ur_text_init(&list, UR_ERROR_DETAIL_BYTES);
+    const size_t count = ur_dataset_list(extra_folder, entries, SHOWN);
+    for (size_t i = 0; i < count; i++)
+        ur_text_format(&list, "%s%s", i ? ", " : "", entries[i].name);
+    enum ur_status status =
+        ur_fail(error, UR_UNKNOWN_DATASET, "There is no data set \"%s\"; there is: %s%s", name,
+                ur_text_get(&list), count == SHOWN ? ", …" : "");
+    ur_text_release(&list);
+    return status;
+}
+
+enum ur_status ur_dataset_find(struct ur_found_files *found, const char *name,
+                               const char *extra_folder, struct ur_error *error)
+{
+    *found = (struct ur_found_files){.fds = {-1, -1, -1, -1}};
+    if (!ur_name_valid(name))
+        return ur_fail(
+            error, UR_UNKNOWN_DATASET,
+            "The name of a data set is 1..%d characters of A-Z a-z 0-9 . _ - and does "
+            "not start with a dot",
+            UR_NAME_BYTES - 1);
+    char folder[PATH_MAX];
+    size_t cursor = 0;
+    while (next_folder(extra_folder, &cursor, folder)) {
+        bool there;
+        enum ur_status status = open_set(folder, name, found, &there, error);
+        if (status != UR_OK)
+            ur_found_files_close(found);
+        if (status != UR_OK || there)
+            return status;
+    }
+    return fail_unknown(name, extra_folder, error);
+}
+
+void ur_found_files_close(struct ur_found_files *found)
+{
+    for (int part = 0; found && part < UR_PARTS; part++) {
+        if (found->fds[part] >= 0)
+            close(found->fds[part]);
+        found->fds[part] = -1;
+    }
+}
+
+/* A set that is not complete is listed too: opening it then says what is missing. */
+static bool holds_a_part(int parent, const char *name)
+{
+    const int folder = open_folder_at(parent, name);
+    bool found = false;
+    for (int part = 0; folder >= 0 && part < UR_PARTS; part++)
+        for (int i = 0; i < UR_SPELLINGS; i++)
+            found |= faccessat(folder, spellings[part][i], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (folder >= 0)
+        close(folder);
+    return found;
+}
+
+static bool listed(const struct ur_dataset_entry *entries, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static size_t list_folder(const char *path, struct ur_dataset_entry *entries, size_t count,
+                          size_t capacity)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return count;
+    const struct dirent *item;
+    while (count < capacity && (item = readdir(folder)) != NULL) {
+        if (!ur_name_valid(item->d_name) || listed(entries, count, item->d_name) ||
+            !holds_a_part(dirfd(folder), item->d_name))
+            continue;
+        ur_copy(entries[count].name, UR_NAME_BYTES, item->d_name);
+        ur_copy(entries[count].kind, sizeof entries[count].kind, "idx");
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct ur_dataset_entry *)a)->name,
+                  ((const struct ur_dataset_entry *)b)->name);
+}
+
+size_t ur_dataset_list(const char *extra_folder, struct ur_dataset_entry *entries,
+                       size_t capacity)
+{
+    if (capacity == 0)
+        return 0;
+    entries[0] = (struct ur_dataset_entry){.name = UR_DIGITS_NAME, .kind = UR_DIGITS_NAME};
+    size_t count = 1, cursor = 0;
+    char path[PATH_MAX];
+    while (next_folder(extra_folder, &cursor, path))
+        count = list_folder(path, entries, count, capacity);
+    if (count > 2)
+        qsort(entries + 1, count - 1, sizeof *entries, by_name);
+    return count;
+}

@@ -1,0 +1,57 @@
+/*
+ * Where data sets are looked for: the built-in set `digits`, then a folder of the set's name in
+ * each search folder: those of the environment variable UNROLL_DATASETS, colon-separated, then
+ * one that the caller adds.
+ *
+ * Search folders are the administrator's and may be symbolic links, a set's folder too; the
+ * files in it are opened without following links, and must be regular files. Cost: readdir and
+ * openat. Errors: as each function says. Ownership: the caller closes what it is given.
+ * Threads: any, while nobody changes the environment.
+ */
+#ifndef UNROLL_DATA_SEARCH_H
+#define UNROLL_DATA_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "unroll/limits.h"
+#include "unroll/status.h"
+
+#define UR_DIGITS_NAME "digits"
+
+/* The four parts of an IDX data set. */
+enum ur_part {
+    UR_PART_TRAIN_IMAGES,
+    UR_PART_TRAIN_LABELS,
+    UR_PART_TEST_IMAGES,
+    UR_PART_TEST_LABELS,
+    UR_PARTS
+};
+
+enum { UR_PART_NAME_BYTES = 40, UR_MAX_LISTED_DATASETS = 256 };
+
+struct ur_found_files {
+    int fds[UR_PARTS];
+    char names[UR_PARTS][UR_PART_NAME_BYTES]; /* as spelled on disk */
+};
+
+struct ur_dataset_entry {
+    char name[UR_NAME_BYTES];
+    char kind[16]; /* "digits" or "idx" */
+};
+
+/*
+ * Opens the four files of a set. A folder with none of them is no data set and the search goes
+ * on; with only some of them it is UR_BAD_DATASET, naming a missing one. UR_UNKNOWN_DATASET
+ * lists what there is. The descriptors are closed by ur_found_files_close.
+ */
+enum ur_status ur_dataset_find(struct ur_found_files *found, const char *name,
+                               const char *extra_folder, struct ur_error *error);
+void ur_found_files_close(struct ur_found_files *found);
+
+/* Lists the sets there are, `digits` first, the others by name, each once; at most capacity of
+ * them. Nothing is opened but folders. Gives how many were written. */
+size_t ur_dataset_list(const char *extra_folder, struct ur_dataset_entry *entries,
+                       size_t capacity);
+
+#endif
