@@ -392,7 +392,8 @@ static enum ur_status load(json_t **root, const char *json, size_t length,
         return status;
     json_error_t where;
     *root = json_loadb(json, length, JSON_REJECT_DUPLICATES, &where);
-    if (*root == NULL && json_error_code(&where) == json_error_out_of_memory)
+    /* jansson has nothing to say where an allocation failed, or takes the token for a bad one. */
+    if (*root == NULL && where.text[0] == '\0')
         return ur_fail(error, UR_NO_MEMORY, "There is no memory to read the job.");
     if (*root == NULL) {
         char text[JSON_ERROR_TEXT_LENGTH];

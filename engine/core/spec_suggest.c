@@ -31,32 +31,31 @@ static size_t edit_distance(const char *a, const char *b)
     return row[b_length];
 }
 
-/* Gives the length of the part of pointer that could have stood in place of group/key: the
- * neighbour below group, or the whole of a field elsewhere. */
-static size_t candidate_length(const char *pointer, const char *group, bool *neighbour)
+/* Takes the first length bytes of pointer as the suggestion if their last word is closer to key
+ * than the best so far. extra makes distant fields lose a tie. */
+static void consider(const char *pointer, size_t length, const char *key, size_t extra,
+                     size_t *best, char *out, size_t size)
 {
-    size_t depth = strlen(group);
-    *neighbour = strncmp(pointer, group, depth) == 0 && pointer[depth] == '/';
-    return *neighbour ? depth + 1 + strcspn(pointer + depth + 1, "/") : strlen(pointer);
+    char candidate[96];
+    snprintf(candidate, sizeof candidate, "%.*s", (int)length, pointer);
+    size_t distance = edit_distance(strrchr(candidate, '/') + 1, key);
+    if (distance >= NOT_ALIKE || distance >= strlen(key) || 2 * distance + extra >= *best)
+        return;
+    *best = 2 * distance + extra;
+    ur_copy(out, size, candidate);
 }
 
 void ur_spec_suggest(const char *group, const char *key, char *out, size_t size)
 {
-    size_t count, best = SIZE_MAX;
+    size_t count, best = SIZE_MAX, depth = strlen(group);
     const struct ur_spec_field *fields = ur_spec_fields(&count);
     out[0] = '\0';
     for (size_t i = 0; i < count; i++) {
-        bool neighbour;
-        char pointer[96];
-        size_t length = candidate_length(fields[i].pointer, group, &neighbour);
-        snprintf(pointer, sizeof pointer, "%.*s", (int)length, fields[i].pointer);
-        size_t distance = edit_distance(strrchr(pointer, '/') + 1, key);
-        if (distance >= NOT_ALIKE || distance >= strlen(key))
-            continue;
-        size_t cost = 2 * distance + !neighbour;
-        if (cost < best) {
-            best = cost;
-            ur_copy(out, size, pointer);
-        }
+        const char *pointer = fields[i].pointer;
+        bool neighbour = strncmp(pointer, group, depth) == 0 && pointer[depth] == '/';
+        if (neighbour)
+            consider(pointer, depth + 1 + strcspn(pointer + depth + 1, "/"), key, 0, &best, out,
+                     size);
+        consider(pointer, strlen(pointer), key, 1, &best, out, size);
     }
 }
