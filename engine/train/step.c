@@ -1,0 +1,155 @@
+/*
+ * One parallel region a step, three work-sharing loops. Shards are handed out dynamically: they
+ * are few (four at batch 128) and a core that loses time to a neighbour must not hold the others
+ * up. Chunks go out statically, so that Adam finds in its own cache the gradient it has just
+ * summed. The number of threads is always given: an OpenBLAS built on OpenMP may have changed
+ * the default under us.
+ */
+#include "train/step.h"
+
+#include <assert.h>
+#include <math.h>
+#include <omp.h>
+
+#include "train/clip.h"
+#include "train/optim.h"
+#include "train/reduce.h"
+#include "train/schedule.h"
+#include "train/shard.h"
+
+/*
+ * A gradient whose norm passes this is no longer trained on, finite or not: its square still
+ * fits a float, so Adam's second moment stays finite, and with it every number of a checkpoint.
+ */
+static const double LARGEST_NORM = 1e18;
+
+static void carve_params(struct ur_team *team, size_t n_floats, struct ur_arena *arena)
+{
+    team->weights = ur_arena_floats(arena, n_floats);
+    team->adam_m = ur_arena_floats(arena, n_floats);
+    team->adam_v = ur_arena_floats(arena, n_floats);
+    for (int32_t shard = 0; shard < team->n_shards; shard++)
+        team->gradients[shard] = ur_arena_floats(arena, n_floats);
+}
+
+static void carve_work(struct ur_team *team, struct ur_arena *arena)
+{
+    for (int32_t thread = 0; thread < team->threads; thread++)
+        ur_workspace_carve(&team->workspaces[thread], team->subject.model, arena);
+}
+
+/* Allocates the tables of pointers and sums: a few bytes a shard, not worth a place in the
+ * plan. */
+static bool tables(struct ur_team *team)
+{
+    team->gradients = calloc((size_t)team->n_shards, sizeof *team->gradients);
+    team->workspaces = calloc((size_t)team->threads, sizeof *team->workspaces);
+    team->shard_sums = calloc((size_t)team->n_shards, sizeof *team->shard_sums);
+    team->squares = calloc((size_t)team->n_chunks, sizeof *team->squares);
+    return team->gradients && team->workspaces && team->shard_sums && team->squares;
+}
+
+enum ur_status ur_team_init(struct ur_team *team, const struct ur_subject *subject,
+                            int32_t threads, struct ur_error *error)
+{
+    const struct ur_spec *spec = subject->spec;
+    size_t n_floats = subject->model->params.n_floats;
+    *team = (struct ur_team){
+        .subject = *subject,
+        .n_shards = ur_shard_count(spec->train.batch, spec->train.shard_rows),
+        .n_chunks = ur_chunk_count(n_floats),
+    };
+    team->threads = threads < team->n_shards ? threads : team->n_shards;
+    struct ur_plan plan;
+    enum ur_status status = ur_plan_job(spec, &subject->dataset->shape, threads, &plan, error);
+    if (status == UR_OK && !tables(team))
+        status = ur_fail(error, UR_NO_MEMORY, "There is not enough memory for the tables.");
+    if (status == UR_OK)
+        status = ur_arena_init(&team->params, plan.params_bytes, error);
+    if (status == UR_OK)
+        status = ur_arena_init(&team->work, plan.work_bytes, error);
+    if (status != UR_OK) {
+        ur_team_release(team);
+        return status;
+    }
+    carve_params(team, n_floats, &team->params);
+    carve_work(team, &team->work);
+    assert(team->params.used == plan.params_bytes);
+    assert(team->work.used == plan.work_bytes);
+    return UR_OK;
+}
+
+void ur_team_release(struct ur_team *team)
+{
+    if (team == NULL)
+        return;
+    ur_arena_release(&team->params);
+    ur_arena_release(&team->work);
+    free(team->gradients);
+    free(team->workspaces);
+    free(team->shard_sums);
+    free(team->squares);
+    *team = (struct ur_team){0};
+}
+
+/* Adds up the step's sums in shard and chunk order and decides whether it may be applied. */
+static struct ur_step_outcome judge(const struct ur_team *team, int32_t batch)
+{
+    struct ur_step_outcome outcome = {0};
+    for (int32_t shard = 0; shard < team->n_shards; shard++) {
+        outcome.loss += team->shard_sums[shard].loss;
+        outcome.correct += team->shard_sums[shard].correct;
+    }
+    outcome.loss /= batch;
+    outcome.gradient_norm = sqrt(ur_reduce_squares(team->squares, team->n_chunks));
+    outcome.applied = isfinite(outcome.loss) && outcome.gradient_norm <= LARGEST_NORM;
+    return outcome;
+}
+
+struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
+{
+    const struct ur_spec *spec = team->subject.spec;
+    const struct ur_shard_job job = {.model = team->subject.model,
+                                     .order = team->subject.order,
+                                     .dataset = team->subject.dataset,
+                                     .weights = team->weights,
+                                     .step = step,
+                                     .batch = spec->train.batch};
+    const size_t n_floats = job.model->params.n_floats;
+    const double rate = ur_schedule_rate(spec, step + 1);
+    const struct ur_adam adam = ur_adam_prepare(spec, rate, step + 1);
+    struct ur_step_outcome result = {0};
+
+#pragma omp parallel num_threads(team->threads)
+    {
+        struct ur_workspace *workspace = &team->workspaces[omp_get_thread_num()];
+#pragma omp for schedule(dynamic, 1)
+        for (int32_t shard = 0; shard < team->n_shards; shard++)
+            team->shard_sums[shard] =
+                ur_shard_train(&job, shard, workspace, team->gradients[shard]);
+
+#pragma omp for schedule(static)
+        for (int32_t chunk = 0; chunk < team->n_chunks; chunk++) {
+            size_t count;
+            size_t begin = ur_chunk_begin(chunk, n_floats, &count);
+            team->squares[chunk] =
+                ur_reduce_range(team->gradients, team->n_shards, begin, count);
+        }
+
+        struct ur_step_outcome outcome = judge(team, job.batch);
+        if (outcome.applied) {
+            float factor = ur_clip_factor(outcome.gradient_norm, spec->train.clip_norm);
+#pragma omp for schedule(static) nowait
+            for (int32_t chunk = 0; chunk < team->n_chunks; chunk++) {
+                size_t count;
+                size_t begin = ur_chunk_begin(chunk, n_floats, &count);
+                ur_adam_apply(&adam, factor, team->gradients[0] + begin, team->weights + begin,
+                              team->adam_m + begin, team->adam_v + begin, count);
+            }
+        }
+        if (omp_get_thread_num() == 0)
+            result = outcome;
+    }
+    result.learning_rate = rate;
+    return result;
+}

@@ -1,0 +1,457 @@
+#include "train/trainer.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sys/stat.h>
+
+#include "train/memory.h"
+#include "train/run.h"
+#include "unroll/clock.h"
+
+enum { FIRST_IMAGES = 128 }; /* the textbook's own test: its first minibatch of test images */
+
+int32_t ur_train_steps(const struct ur_spec *spec, int32_t n_train)
+{
+    if (spec->train.epochs == 0)
+        return spec->train.steps;
+    int64_t samples = (int64_t)spec->train.epochs * n_train;
+    int64_t steps = (samples + spec->train.batch - 1) / spec->train.batch;
+    return steps > INT32_MAX ? INT32_MAX : (int32_t)steps;
+}
+
+static void tell_phase(const struct ur_run *run, enum ur_phase phase, float done)
+{
+    run->observer->phase(run->observer->context, phase, done);
+}
+
+/* Getting ready. */
+
+static void tell_loading(void *context, float done)
+{
+    tell_phase(context, UR_PHASE_LOADING, done);
+}
+
+static enum ur_status load(struct ur_run *run, struct ur_error *error)
+{
+    const struct ur_train_request *request = run->request;
+    const struct ur_dataset_request wanted = {.name = request->spec->dataset,
+                                              .count = request->spec->data.count,
+                                              .seed = (uint64_t)request->spec->data.seed,
+                                              .extra_folder = request->data_folder,
+                                              .threads = request->threads,
+                                              .progress = tell_loading,
+                                              .context = run};
+    if (mkdir(request->folder, 0777) != 0 && errno != EEXIST)
+        return ur_fail_errno(error, errno, "The folder for the results cannot be made");
+    tell_phase(run, UR_PHASE_LOADING, 0);
+    enum ur_status status = ur_dataset_open(&run->dataset, &wanted, error);
+    if (status == UR_OK)
+        status = ur_order_init(&run->order, request->spec, &run->dataset.shape, error);
+    if (status == UR_OK)
+        status = ur_model_init(&run->model, request->spec, &run->dataset.shape, error);
+    return status;
+}
+
+/* Looks whether there is the memory before any of it is taken; the data are there already. */
+static enum ur_status admit(const struct ur_run *run, size_t *memory_bytes,
+                            struct ur_error *error)
+{
+    struct ur_plan plan;
+    enum ur_status status = ur_plan_job(run->request->spec, &run->dataset.shape,
+                                        run->request->threads, &plan, error);
+    if (status != UR_OK)
+        return status;
+    *memory_bytes = plan.total_bytes;
+    return ur_memory_check(plan.total_bytes, plan.data_bytes, error);
+}
+
+static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct ur_error *error)
+{
+    const struct ur_subject subject = {.spec = run->request->spec,
+                                       .model = &run->model,
+                                       .order = &run->order,
+                                       .dataset = &run->dataset};
+    size_t classes = (size_t)run->dataset.shape.classes;
+    enum ur_status status = admit(run, memory_bytes, error);
+    if (status == UR_OK)
+        status = ur_team_init(&run->team, &subject, run->request->threads, error);
+    if (status != UR_OK)
+        return status;
+    run->steps = ur_train_steps(run->request->spec, run->order.n_train);
+    run->counts = calloc(classes * classes, sizeof *run->counts);
+    run->result->confusion = calloc(classes * classes, sizeof *run->counts);
+    if (run->counts == NULL || run->result->confusion == NULL)
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory for a confusion matrix.");
+    run->info.shape = run->dataset.shape;
+    run->info.best_validation_accuracy = NAN;
+    ur_copy(run->info.dataset_sha256, sizeof run->info.dataset_sha256, run->dataset.sha256);
+    ur_copy(run->info.numerics_profile, sizeof run->info.numerics_profile,
+            run->request->numerics_profile);
+    ur_copy(run->info.program_version, sizeof run->info.program_version, UR_VERSION);
+    return ur_run_files_init(run, error);
+}
+
+/* Takes the weights from a checkpoint, or draws them, and tells how the run begins. */
+static enum ur_status begin(struct ur_run *run, size_t memory_bytes, struct ur_error *error)
+{
+    bool found = false, fell_back = false;
+    run->saved_step = -1;
+    run->validation_step = -1;
+    run->keep_previous = true;
+    if (run->request->resume) {
+        enum ur_status status = ur_run_resume(run, &found, &fell_back, error);
+        if (status != UR_OK)
+            return status;
+    }
+    if (!found) {
+        ur_run_files_remove(run->request->folder);
+        ur_params_init(&run->model.params, (uint64_t)run->request->spec->train.seed,
+                       run->team.weights);
+    }
+    run->saved_us = ur_clock_us();
+    run->origin_us = run->saved_us - (int64_t)(run->history.seconds * 1e6);
+    const struct ur_train_start start = {.shape = run->dataset.shape,
+                                         .dataset_sha256 = run->dataset.sha256,
+                                         .threads = run->request->threads,
+                                         .steps = run->steps,
+                                         .first_step = run->info.step,
+                                         .fell_back = fell_back,
+                                         .n_parameters = run->model.params.n_parameters,
+                                         .memory_bytes = memory_bytes};
+    run->observer->start(run->observer->context, &start);
+    return UR_OK;
+}
+
+/* Evaluations. */
+
+/* Looks between two blocks whether somebody wants the run to end. A request to stop or to
+ * checkpoint can wait until the evaluation is through. */
+static enum ur_status watch(void *context, float done)
+{
+    struct ur_run *run = context;
+    tell_phase(run, UR_PHASE_EVALUATING, done);
+    enum ur_command command = run->observer->poll(run->observer->context);
+    if (command == UR_COMMAND_NONE)
+        return UR_OK;
+    run->pending = command;
+    if (command == UR_COMMAND_SUSPEND)
+        return UR_INTERRUPTED;
+    return command == UR_COMMAND_CANCEL ? UR_CANCELLED : UR_OK;
+}
+
+static enum ur_status evaluate(struct ur_run *run, enum ur_split split, int32_t epoch,
+                               struct ur_evaluation *evaluation, struct ur_error *error)
+{
+    const struct ur_watcher watcher = {.watch = watch, .context = run};
+    evaluation->split = split;
+    evaluation->n_first = FIRST_IMAGES;
+    evaluation->counts = run->counts;
+    tell_phase(run, UR_PHASE_EVALUATING, 0);
+    enum ur_status status = ur_evaluate(&run->team, &watcher, evaluation, error);
+    if (status != UR_OK || evaluation->score.images == 0)
+        return status;
+    const struct ur_record_confusion confusion = {.epoch = epoch,
+                                                  .split = split,
+                                                  .classes = run->dataset.shape.classes,
+                                                  .counts = run->counts};
+    run->observer->confusion(run->observer->context, &confusion);
+    return UR_OK;
+}
+
+/* Gives the number of the epoch, from 1, in which the last step began. */
+static int32_t epoch_number(const struct ur_run *run)
+{
+    return run->info.step == 0 ? 0 : ur_order_epoch(&run->order, run->info.step - 1) + 1;
+}
+
+static enum ur_status validate(struct ur_run *run, struct ur_error *error)
+{
+    if (run->validation_step == run->info.step)
+        return UR_OK;
+    struct ur_evaluation evaluation = {0};
+    enum ur_status status =
+        evaluate(run, UR_SPLIT_VALIDATION, epoch_number(run), &evaluation, error);
+    if (status != UR_OK)
+        return status;
+    run->validation = evaluation.score;
+    run->validation_step = run->info.step;
+    return UR_OK;
+}
+
+static struct ur_score mean_of(const struct ur_run *run, const struct ur_history_sums *sums)
+{
+    int64_t images = (int64_t)sums->steps * run->request->spec->train.batch;
+    if (images == 0)
+        return (struct ur_score){.loss = (double)NAN, .accuracy = (double)NAN};
+    return (struct ur_score){.loss = sums->loss / sums->steps,
+                             .accuracy = (double)sums->correct / (double)images,
+                             .images = (int32_t)(images > INT32_MAX ? INT32_MAX : images)};
+}
+
+/* Epochs. */
+
+/* An epoch is over when the next step begins in another one. While its sums are still there it
+ * has not been closed: a run that was interrupted in between closes it after resuming. */
+static bool epoch_is_over(const struct ur_run *run)
+{
+    return run->history.sums.steps > 0 &&
+           ur_order_epoch(&run->order, run->info.step) >= epoch_number(run);
+}
+
+static void note_time(struct ur_run *run)
+{
+    run->history.seconds = (double)(ur_clock_us() - run->origin_us) * 1e-6;
+}
+
+static enum ur_status keep_if_best(struct ur_run *run, struct ur_error *error)
+{
+    float accuracy = (float)run->validation.accuracy;
+    if (isnan(accuracy) || accuracy <= run->info.best_validation_accuracy)
+        return UR_OK;
+    run->info.best_validation_accuracy = accuracy;
+    run->info.best_step = run->info.step;
+    return ur_run_save_best(run, error);
+}
+
+/* Evaluates on the validation split, tells, and starts the sums of the next epoch. */
+static enum ur_status close_epoch(struct ur_run *run, struct ur_error *error)
+{
+    enum ur_status status = validate(run, error);
+    if (status != UR_OK)
+        return status;
+    note_time(run);
+    struct ur_history *history = &run->history;
+    struct ur_score train = mean_of(run, &history->sums);
+    struct ur_record_epoch record = {.epoch = epoch_number(run),
+                                     .step = run->info.step,
+                                     .train_loss = (float)train.loss,
+                                     .train_accuracy = (float)train.accuracy,
+                                     .validation_loss = (float)run->validation.loss,
+                                     .validation_accuracy = (float)run->validation.accuracy,
+                                     .seconds =
+                                         (float)(history->seconds - history->epoch_seconds)};
+    ur_params_digest(&run->model.params, run->team.weights, record.weights_sha256);
+    history->last = history->sums;
+    history->sums = (struct ur_history_sums){0};
+    history->epoch = record.epoch;
+    history->epoch_seconds = history->seconds;
+    run->observer->epoch(run->observer->context, &record);
+    return keep_if_best(run, error);
+}
+
+/* Steps. */
+
+/* Tells a step's point; a step that was not applied still shows the loss it failed at. */
+static void tell_step(struct ur_run *run, int32_t number, const struct ur_step_outcome *outcome)
+{
+    float batch = (float)run->request->spec->train.batch;
+    const struct ur_step_point point = {
+        .step = number,
+        .epoch = ur_order_epoch(&run->order, number - 1),
+        .loss = (float)outcome->loss,
+        .accuracy = (float)outcome->correct / batch,
+        .learning_rate = (float)outcome->learning_rate,
+        .gradient_norm = (float)outcome->gradient_norm,
+        .images_per_second = batch / (float)run->pace,
+        .seconds = (float)run->history.seconds};
+    run->observer->step(run->observer->context, &point);
+}
+
+static enum ur_status step(struct ur_run *run, struct ur_error *error)
+{
+    int64_t began_us = ur_clock_us();
+    struct ur_step_outcome outcome = ur_step_run(&run->team, run->info.step);
+    /* A clock that stands still must not divide by zero. */
+    double seconds = fmax((double)(ur_clock_us() - began_us), 1) * 1e-6;
+    run->pace = run->pace > 0 ? 0.9 * run->pace + 0.1 * seconds : seconds;
+    note_time(run);
+    tell_step(run, run->info.step + 1, &outcome);
+    if (!outcome.applied)
+        return ur_fail(error, UR_DIVERGED,
+                       "Step %d was not applied: its loss is %g and its gradient's norm %g.",
+                       (int)run->info.step + 1, outcome.loss, outcome.gradient_norm);
+    run->info.step++;
+    run->history.step_seconds += seconds;
+    run->history.sums.loss += outcome.loss;
+    run->history.sums.correct += outcome.correct;
+    run->history.sums.steps++;
+    return UR_OK;
+}
+
+static bool checkpoint_is_due(const struct ur_run *run)
+{
+    int64_t every_us = (int64_t)run->request->spec->run.checkpoint_s * 1000000;
+    return ur_clock_us() - run->saved_us >= every_us;
+}
+
+static enum ur_command take_command(struct ur_run *run)
+{
+    enum ur_command command = run->pending;
+    run->pending = UR_COMMAND_NONE;
+    return command != UR_COMMAND_NONE ? command : run->observer->poll(run->observer->context);
+}
+
+/* Obeys a command between two steps: UR_OK goes on training. */
+static enum ur_status obey(struct ur_run *run, enum ur_command command, struct ur_error *error)
+{
+    switch (command) {
+    case UR_COMMAND_CANCEL:
+        return UR_CANCELLED;
+    case UR_COMMAND_SUSPEND:
+        return UR_INTERRUPTED;
+    case UR_COMMAND_CHECKPOINT:
+        return ur_run_save_last(run, error);
+    case UR_COMMAND_STOP:
+        run->result->stopped = run->info.step < run->steps;
+        return UR_OK;
+    case UR_COMMAND_NONE:
+        break;
+    }
+    return UR_OK;
+}
+
+/* Trains until the steps are done or somebody wants it to end. */
+static enum ur_status steps(struct ur_run *run, struct ur_error *error)
+{
+    tell_phase(run, UR_PHASE_TRAINING, (float)run->info.step / (float)run->steps);
+    for (;;) {
+        enum ur_status status = UR_OK;
+        if (epoch_is_over(run)) {
+            status = close_epoch(run, error);
+            if (status == UR_OK)
+                status = ur_run_save_last(run, error);
+            tell_phase(run, UR_PHASE_TRAINING, (float)run->info.step / (float)run->steps);
+        } else if (checkpoint_is_due(run)) {
+            status = ur_run_save_last(run, error);
+        }
+        if (status == UR_OK)
+            status = obey(run, take_command(run), error);
+        if (status != UR_OK || run->result->stopped || run->info.step >= run->steps)
+            return status;
+        status = step(run, error);
+        if (status != UR_OK)
+            return status;
+    }
+}
+
+/* The end. */
+
+/* Fills in the result from an evaluation on the test split. */
+static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
+{
+    struct ur_train_result *result = run->result;
+    struct ur_evaluation test = {0};
+    enum ur_status status = validate(run, error);
+    if (status == UR_OK)
+        status = evaluate(run, UR_SPLIT_TEST, epoch_number(run), &test, error);
+    if (status != UR_OK)
+        return status;
+    size_t classes = (size_t)run->dataset.shape.classes;
+    memcpy(result->confusion, run->counts, classes * classes * sizeof *run->counts);
+    int32_t first = test.score.images < FIRST_IMAGES ? test.score.images : FIRST_IMAGES;
+    double images = (double)run->info.step * run->request->spec->train.batch;
+    result->spec = run->request->spec;
+    result->numerics_profile = run->request->numerics_profile;
+    result->steps = run->info.step;
+    result->epochs = epoch_number(run);
+    result->train = mean_of(run, &run->history.last);
+    result->validation = run->validation;
+    result->test = test.score;
+    result->test_first_128 = first > 0 ? (double)test.first_correct / first : (double)NAN;
+    result->seconds = run->history.seconds;
+    result->images_per_second = images / fmax(run->history.step_seconds, 1e-6);
+    result->classes = run->dataset.shape.classes;
+    ur_params_digest(&run->model.params, run->team.weights, result->weights_sha256);
+    return UR_OK;
+}
+
+/*
+ * Ends a run that has something to show. The checkpoint comes first and before the unfinished
+ * epoch is closed, so that a run killed from here on can be resumed and does all of this again,
+ * with the same numbers.
+ */
+static enum ur_status finish(struct ur_run *run, enum ur_status how, struct ur_error *error)
+{
+    struct ur_error failure = {0};
+    struct ur_text report;
+    ur_text_init(&report, UR_JSON_MAX_BYTES);
+    enum ur_status status = ur_run_save_last(run, &failure);
+    if (status == UR_OK && run->history.sums.steps > 0)
+        status = close_epoch(run, &failure);
+    if (status == UR_OK)
+        status = conclude(run, &failure);
+    if (status == UR_OK) {
+        tell_phase(run, UR_PHASE_SAVING, 0);
+        run->result->status = how;
+        run->observer->report(run->observer->context, run->result, &report);
+        if (report.failed)
+            status = ur_fail(&failure, UR_NO_MEMORY, "There is no memory for the report.");
+    }
+    if (status == UR_OK)
+        status = ur_run_save_model(run, ur_text_get(&report), &failure);
+    ur_text_release(&report);
+    if (status == UR_OK)
+        return how;
+    if (error != NULL)
+        *error = failure;
+    return status;
+}
+
+/* Leaves the folder as the way in which the run ended asks for. */
+static enum ur_status end(struct ur_run *run, enum ur_status status, struct ur_error *error)
+{
+    if (status == UR_OK || status == UR_DIVERGED)
+        status = finish(run, status, error);
+    if (status == UR_CANCELLED) {
+        ur_run_files_remove(run->request->folder);
+        return ur_fail(error, status, "The job was cancelled.");
+    }
+    if (status != UR_INTERRUPTED)
+        return status;
+    status = ur_run_save_last(run, error);
+    if (status != UR_OK)
+        return status;
+    return ur_fail(error, UR_INTERRUPTED, "The job was interrupted after step %d of %d.",
+                   (int)run->info.step, (int)run->steps);
+}
+
+static void release(struct ur_run *run)
+{
+    ur_run_files_release(run);
+    ur_team_release(&run->team);
+    ur_order_release(&run->order);
+    ur_dataset_close(&run->dataset);
+    free(run->counts);
+}
+
+enum ur_status ur_train(const struct ur_train_request *request,
+                        const struct ur_train_observer *observer,
+                        struct ur_train_result *result, struct ur_error *error)
+{
+    size_t memory_bytes = 0;
+    *result = (struct ur_train_result){0};
+    struct ur_run *run = calloc(1, sizeof *run);
+    if (run == NULL)
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory for a run.");
+    run->request = request;
+    run->observer = observer;
+    run->result = result;
+    enum ur_status status = load(run, error);
+    if (status == UR_OK)
+        status = prepare(run, &memory_bytes, error);
+    if (status == UR_OK)
+        status = begin(run, memory_bytes, error);
+    if (status == UR_OK)
+        status = end(run, steps(run, error), error);
+    release(run);
+    free(run);
+    return status;
+}
+
+void ur_train_result_release(struct ur_train_result *result)
+{
+    if (result == NULL)
+        return;
+    free(result->confusion);
+    *result = (struct ur_train_result){0};
+}
