@@ -281,6 +281,8 @@ const struct ur_spec_field *ur_spec_fields(size_t *count)
 
 static void set_default(struct ur_spec *spec, const struct ur_spec_field *field)
 {
+    if (field->offset == SIZE_MAX)
+        return;
     char *at = (char *)spec + field->offset;
     int32_t narrow = (int32_t)field->standard;
     int64_t wide = (int64_t)field->standard;
