@@ -22,7 +22,8 @@
 #include "unroll/checkpoint_fmt.h"
 #include "unroll/status.h"
 
-/* What is to be written. Pointers are borrowed. */
+/* What is to be written. Pointers are borrowed. info.weights_sha256 is not read: the writer
+ * computes it from what it writes. */
 struct ur_checkpoint_content {
     enum ur_checkpoint_file_kind kind;
     const char *spec_json;
@@ -56,15 +57,16 @@ struct ur_checkpoint_file {
 /* Gives the bytes that a content takes as a file. */
 size_t ur_checkpoint_bytes(const struct ur_checkpoint_content *content);
 
-/* Writes folder/name; buffer has ur_checkpoint_bytes of room. keep_previous: the old file stays
- * as name.previous. */
+/* Writes folder/name; buffer has ur_checkpoint_bytes of room, which depends on the length of the
+ * texts and the history but not on info. keep_previous: the old file stays as name.previous.
+ * UR_DIVERGED, and nothing is written, where a number is not finite. */
 enum ur_status ur_checkpoint_write(const char *folder, const char *name, bool keep_previous,
                                    const struct ur_checkpoint_content *content,
                                    unsigned char *buffer, size_t buffer_bytes,
                                    struct ur_error *error);
 
-/* Parses bytes (taken over on success; freed by _close). For the predictor, which has no files.
- */
+/* Parses bytes (taken over on success, then freed by _close; the caller's on an error). For the
+ * predictor, which has no files. */
 enum ur_status ur_checkpoint_parse(struct ur_checkpoint_file *file, unsigned char *bytes,
                                    size_t n_bytes, struct ur_error *error);
 
