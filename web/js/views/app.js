@@ -1,0 +1,41 @@
+// The frame of the page: what lies where.
+
+import { html } from "../html.js";
+import { select } from "../actions.js";
+import { findJob, state } from "../state.js";
+import { Board } from "./board.js";
+import { Banner, Header } from "./header.js";
+import { JobView } from "./job.js";
+import { JobList } from "./jobs.js";
+import { Start } from "./start.js";
+
+function Middle() {
+  if (!state.jobsLoaded.value && !state.jobsLoaded.problem) {
+    return html`<section class="card skeleton" aria-busy="true" aria-label="Loading the jobs"></section>`;
+  }
+  if (state.selected === null) return html`<${Start} />`;
+  const job = findJob(state.selected);
+  if (job) return html`<${JobView} key=${job.id} job=${job} />`;
+  return html`<section class="card skeleton" aria-busy="true" aria-label="Loading the job"></section>`;
+}
+
+/** @param {{ reconnect: () => void }} props */
+export function App({ reconnect }) {
+  return html`
+    <a class="skip" href="#main" onClick=${skip}>Skip to the job</a>
+    <${Header} />
+    <${Banner} reconnect=${reconnect} />
+    <div class="columns">
+      <aside class="rail" aria-label="Jobs"><${JobList} onNew=${() => select(null)} /></aside>
+      <main id="main" class="middle" tabindex="-1"><${Middle} /></main>
+      <aside class="side" aria-label="Drawing board" id="board"><${Board} /></aside>
+    </div>
+  `;
+}
+
+/** The address holds the selected job, so the link must not change it.
+ * @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}

@@ -1,0 +1,181 @@
+// One job: how far it is, its curves, what can be done with it, and its report.
+
+import { Component } from "/vendor/preact/dist/preact.mjs";
+import { html } from "../html.js";
+import { commandJob, curves, deleteJob, loadCurves, useAsTemplate } from "../actions.js";
+import { LineChart } from "../charts/line.js";
+import { count, duration, loss, percent } from "../format.js";
+import { ended, jobName, state } from "../state.js";
+import { Confirm } from "./confirm.js";
+import { Badge } from "./jobs.js";
+import { Log } from "./log.js";
+import { Report } from "./report.js";
+
+/** @typedef {import("../api.js").Job} Job */
+
+/** The steps of the whole run; 0 where they are not known yet. @param {Job} job */
+export function stepsOf(job) {
+  const known = job.steps ?? job.spec?.train?.steps;
+  if (known) return Number(known);
+  return job.step && job.progress ? Math.round(job.step / job.progress) : 0;
+}
+
+/** @param {Job} job */
+function description(job) {
+  const { model, train, dataset } = job.spec ?? {};
+  if (!model || !train) return "";
+  return [
+    `${model.cell} ${model.hidden}`,
+    `${model.readout} output`,
+    dataset,
+    `batch ${train.batch}`,
+    `${train.optimizer?.name} ${train.optimizer?.learning_rate}`,
+    `seed ${train.seed}`,
+  ].join(" · ");
+}
+
+/** @param {{ job: Job }} props */
+function Progress({ job }) {
+  const part = job.progress ?? 0;
+  const steps = stepsOf(job);
+  const facts = [
+    `step ${count(job.step ?? 0)}${steps ? ` of ${count(steps)}` : ""}`,
+    `epoch ${count(job.epoch ?? 0)}`,
+    !ended(job) && job.eta_s != null && `${duration(job.eta_s)} left`,
+  ].filter(Boolean);
+  return html`
+    <div class="progress">
+      <div class="track large" role="progressbar" aria-label="Progress of the job" aria-valuemin="0" aria-valuemax="100"
+           aria-valuenow=${Math.floor(part * 100)}>
+        <span class="fill ${job.state}" style=${{ transform: `scaleX(${part})` }}></span>
+      </div>
+      <p class="progress-facts"><b>${percent(part, 0)}</b><span>${facts.join(" · ")}</span></p>
+    </div>
+  `;
+}
+
+/** @param {{ name: string, value: string }} props */
+const Tile = ({ name, value }) => html`<div class="tile"><dt>${name}</dt><dd>${value}</dd></div>`;
+
+/** @param {{ job: Job }} props */
+function Tiles({ job }) {
+  const validation = curves.validationAccuracy.value.at(-1) ?? job.report?.validation?.accuracy ?? null;
+  return html`
+    <dl class="tiles">
+      <${Tile} name="Loss" value=${job.diverged ? "diverged" : loss(job.loss)} />
+      <${Tile} name="Accuracy" value=${percent(job.accuracy)} />
+      <${Tile} name="Validation" value=${percent(validation)} />
+      <${Tile} name="Images / s" value=${count(job.images_per_second ?? job.report?.images_per_second)} />
+    </dl>
+  `;
+}
+
+/** @param {{ job: Job }} props */
+function Failure({ job }) {
+  if (!job.error) return null;
+  const text = typeof job.error === "string" ? job.error : job.error.detail || job.error.error || job.error.code;
+  if (!text) return null;
+  const grave = job.state === "failed" || job.state === "diverged";
+  return html`<div class=${grave ? "problem" : "note"} role=${grave ? "alert" : "status"}><p>${text}</p></div>`;
+}
+
+const QUESTIONS = {
+  cancel: {
+    title: "Discard this job?",
+    text: "Training ends and everything that was learnt is thrown away. To keep it, stop the job instead.",
+    yes: "Discard",
+    no: "Keep training",
+  },
+  delete: {
+    title: "Delete this job?",
+    text: "Its curves, log and checkpoints are removed. A model that it made stays.",
+    yes: "Delete",
+    no: "Keep it",
+  },
+};
+
+/** @typedef {{ log: boolean, question: keyof typeof QUESTIONS | null, busy: boolean, problem: string }} State */
+
+/** @extends {Component<{ job: Job }, State>} */
+export class JobView extends Component {
+  constructor() {
+    super();
+    /** @type {State} */
+    this.state = { log: false, question: null, busy: false, problem: "" };
+  }
+
+  /** @param {() => Promise<any>} work */
+  async run(work) {
+    this.setState({ busy: true, question: null, problem: "" });
+    try {
+      await work();
+      this.setState({ busy: false });
+    } catch (error) {
+      this.setState({ busy: false, problem: /** @type {Error} */ (error).message });
+    }
+  }
+
+  actions() {
+    const { job } = this.props;
+    const { busy } = this.state;
+    const again = job.spec && html`<button type="button" onClick=${() => useAsTemplate(/** @type {any} */ (job.spec))}>Use as template</button>`;
+    if (ended(job)) {
+      return html`${again}<button type="button" class="danger-quiet" disabled=${busy} onClick=${() => this.setState({ question: "delete" })}>Delete</button>`;
+    }
+    const stopping = busy || job.state === "stopping";
+    return html`
+      <button type="button" class="primary" disabled=${stopping} title="Ends training and keeps what was learnt"
+              onClick=${() => this.run(() => commandJob(job.id, "stop"))}>${job.state === "stopping" ? "Stopping…" : "Stop and keep"}</button>
+      <button type="button" class="danger-quiet" disabled=${stopping} onClick=${() => this.setState({ question: "cancel" })}>Cancel</button>
+    `;
+  }
+
+  dialog() {
+    const { question } = this.state;
+    const { job } = this.props;
+    if (!question) return null;
+    const answer = question === "cancel" ? () => commandJob(job.id, "cancel") : () => deleteJob(job.id);
+    return html`<${Confirm} ...${QUESTIONS[question]} onYes=${() => this.run(answer)} onNo=${() => this.setState({ question: null })} />`;
+  }
+
+  charts() {
+    const { job } = this.props;
+    const { log } = this.state;
+    const common = { version: state.curvesVersion, steps: ended(job) ? 0 : stepsOf(job) };
+    return html`
+      ${state.curvesProblem &&
+      html`<p class="hint bad">The history of the curves did not come: ${state.curvesProblem.message}
+        <button type="button" class="small" onClick=${() => loadCurves()}>Try again</button></p>`}
+      <${LineChart} ...${common} name="Loss" colour="--loss" train=${curves.loss} validation=${curves.validationLoss} log=${log} format=${loss}>
+        <label class="toggle"><input type="checkbox" checked=${log}
+          onChange=${(/** @type {any} */ event) => this.setState({ log: event.currentTarget.checked })} />log scale</label>
+      <//>
+      <${LineChart} ...${common} name="Accuracy" colour="--accuracy" train=${curves.accuracy} validation=${curves.validationAccuracy}
+        log=${false} unit=${true} format=${percent} />
+    `;
+  }
+
+  render() {
+    const { job } = this.props;
+    return html`
+      <section class="card job" aria-labelledby="job-title">
+        <div class="heading">
+          <div class="job-title">
+            <h2 id="job-title">${jobName(job)}</h2>
+            <span role="status"><${Badge} job=${job} /></span>
+          </div>
+          <div class="actions">${this.actions()}</div>
+        </div>
+        <p class="description">${description(job)}</p>
+        <${Failure} job=${job} />
+        ${this.state.problem && html`<div class="problem" role="alert"><p>${this.state.problem}</p></div>`}
+        <${Progress} job=${job} />
+        <${Tiles} job=${job} />
+        ${this.charts()}
+      </section>
+      ${ended(job) && html`<${Report} job=${job} confusion=${state.confusion} />`}
+      <${Log} key=${job.id} job=${job} />
+      ${this.dialog()}
+    `;
+  }
+}

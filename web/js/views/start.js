@@ -1,0 +1,209 @@
+// The form that starts a job: a preset, the fields that matter most, and all others on request.
+
+import { Component } from "/vendor/preact/dist/preact.mjs";
+import { html } from "../html.js";
+import { loadForm, startJob } from "../actions.js";
+import { count } from "../format.js";
+import { state, update } from "../state.js";
+import { FieldView, fieldsOf, fromText, setAt, toText, valueAt } from "./fields.js";
+
+/** @typedef {import("../api.js").Spec} Spec */
+/** @typedef {import("../api.js").Preset} Preset */
+/** @typedef {import("../api.js").Problem} Problem */
+
+const FIRST_FIELDS = new Map([
+  ["/dataset", "Data set"],
+  ["/model/hidden", "Hidden units"],
+  ["/train/steps", "Steps"],
+  ["/train/batch", "Batch"],
+  ["/train/optimizer/learning_rate", "Learning rate"],
+  ["/train/seed", "Seed"],
+]);
+
+/** @param {Spec} spec */
+function summary(spec) {
+  const model = spec.model ?? {};
+  const train = spec.train ?? {};
+  const length = train.epochs ? `${count(train.epochs)} epochs` : train.steps ? `${count(train.steps)} steps` : "";
+  return [`${(model.cell ?? "lstm").toUpperCase()} ${model.hidden ?? ""}`.trim(), `on ${spec.dataset}`, length].filter(Boolean).join(", ");
+}
+
+const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** @param {{ preset: Preset, checked: boolean, onChoose: () => void }} props */
+function PresetCard({ preset, checked, onChoose }) {
+  return html`
+    <label class="preset ${checked ? "chosen" : ""}">
+      <input type="radio" name="preset" class="unseen" checked=${checked} onChange=${onChoose} />
+      <span class="preset-name">${preset.name}</span>
+      <span class="preset-text">${preset.description || summary(preset.spec)}</span>
+    </label>
+  `;
+}
+
+/** @typedef {{ base: Spec, chosen: string | null, edits: Record<string, string>, problem: Problem | null, busy: boolean, all: boolean }} State */
+
+/** @extends {Component<{}, State>} */
+export class Start extends Component {
+  constructor() {
+    super();
+    /** @type {State} */
+    this.state = { base: {}, chosen: null, edits: {}, problem: null, busy: false, all: false };
+    this.key = newKey();
+  }
+
+  /** A preset or a job's specification, with every edit gone. @param {Spec} base @param {string | null} chosen */
+  begin(base, chosen) {
+    this.key = newKey();
+    this.setState({ base, chosen, edits: {}, problem: null });
+  }
+
+  componentDidMount() {
+    this.takeOver();
+  }
+
+  componentDidUpdate() {
+    this.takeOver();
+  }
+
+  /** Starts from the job that was chosen as a template, else from the first preset. */
+  takeOver() {
+    const preset = state.presets.value?.[0];
+    if (state.template) {
+      this.begin(state.template, null);
+      update({ template: null });
+    } else if (this.state.chosen === null && preset && Object.keys(this.state.base).length === 0) {
+      this.begin(preset.spec, preset.name);
+    }
+  }
+
+  /** @param {string} pointer @param {string} text */
+  edit(pointer, text) {
+    this.key = newKey();
+    const edits = { ...this.state.edits, [pointer]: text };
+    // A run is counted in steps or in epochs; both are an error, so that writing the one clears the other.
+    if (text.trim() && pointer === "/train/steps") edits["/train/epochs"] = "";
+    if (text.trim() && pointer === "/train/epochs") edits["/train/steps"] = "";
+    const problem = this.state.problem;
+    if (problem) problem.errors = problem.errors.filter((error) => error.pointer !== pointer);
+    this.setState({ edits });
+  }
+
+  /** @param {string} pointer */
+  text(pointer) {
+    return this.state.edits[pointer] ?? toText(valueAt(this.state.base, pointer));
+  }
+
+  spec() {
+    const spec = structuredClone(this.state.base);
+    for (const { pointer, schema } of fieldsOf(state.schema.value)) {
+      const text = this.state.edits[pointer];
+      if (text !== undefined) setAt(spec, pointer, fromText(schema, text));
+    }
+    return spec;
+  }
+
+  /** @param {Event} event */
+  async submit(event) {
+    event.preventDefault();
+    if (this.state.busy) return;
+    this.setState({ busy: true, problem: null });
+    try {
+      await startJob(this.spec(), this.key);
+    } catch (error) {
+      const problem = /** @type {Problem} */ (error);
+      const hidden = problem.errors?.some((item) => !FIRST_FIELDS.has(item.pointer));
+      this.setState({ busy: false, problem, all: this.state.all || hidden }, () => this.showFirstError());
+    }
+  }
+
+  showFirstError() {
+    const field = /** @type {HTMLElement | null} */ (document.querySelector("[aria-invalid=true]"));
+    field?.focus();
+  }
+
+  /** @param {import("./fields.js").Field} field @param {boolean} first */
+  field(field, first) {
+    const errors = this.state.problem?.errors ?? [];
+    return html`
+      <${FieldView} key=${field.pointer} field=${field} label=${FIRST_FIELDS.get(field.pointer)} quiet=${first}
+        value=${this.text(field.pointer)} list=${field.pointer === "/dataset" ? "datasets" : undefined}
+        error=${errors.filter((error) => error.pointer === field.pointer).map((error) => error.detail).join("; ")}
+        onChange=${(/** @type {string} */ text) => this.edit(field.pointer, text)} />
+    `;
+  }
+
+  /** The fields of one object of the specification under its name. @param {import("./fields.js").Field[]} fields */
+  groups(fields) {
+    /** @type {Map<string, import("./fields.js").Field[]>} */
+    const groups = new Map();
+    for (const field of fields) {
+      const name = field.pointer.split("/").slice(1, -1).join(" · ") || "job";
+      groups.set(name, [...(groups.get(name) ?? []), field]);
+    }
+    return [...groups].map(
+      ([name, members]) => html`
+        <fieldset key=${name}>
+          <legend>${name}</legend>
+          <div class="fields">${members.map((field) => this.field(field, false))}</div>
+        </fieldset>
+      `,
+    );
+  }
+
+  /** What is wrong beyond the fields that can be shown. @param {Set<string>} shown */
+  problem(shown) {
+    const { problem } = this.state;
+    if (!problem) return null;
+    const others = problem.errors.filter((error) => !shown.has(error.pointer));
+    return html`
+      <div class="problem" role="alert">
+        <p>${problem.message}</p>
+        ${others.length > 0 && html`<ul>${others.map((error) => html`<li><code>${error.pointer}</code> ${error.detail}</li>`)}</ul>`}
+      </div>
+    `;
+  }
+
+  render() {
+    const { chosen, busy, all } = this.state;
+    const problem = state.presets.problem ?? state.schema.problem;
+    if (problem && !state.schema.value) {
+      return html`
+        <section class="card">
+          <h2>Start a job</h2>
+          <p class="hint bad">${problem.message}</p>
+          <button type="button" onClick=${() => loadForm()}>Try again</button>
+        </section>
+      `;
+    }
+    if (!state.schema.value) return html`<section class="card skeleton" aria-busy="true" aria-label="Loading the form"></section>`;
+    const fields = fieldsOf(state.schema.value);
+    const first = [...FIRST_FIELDS.keys()].flatMap((pointer) => fields.filter((field) => field.pointer === pointer));
+    const others = fields.filter((field) => !FIRST_FIELDS.has(field.pointer));
+    return html`
+      <section class="card" aria-labelledby="start-title">
+        <h2 id="start-title">Start a job</h2>
+        <form novalidate onSubmit=${(/** @type {Event} */ event) => this.submit(event)}>
+          ${(state.presets.value?.length ?? 0) > 0 &&
+          html`<fieldset class="presets">
+            <legend>Preset</legend>
+            ${state.presets.value?.map(
+              (preset) => html`<${PresetCard} key=${preset.name} preset=${preset} checked=${chosen === preset.name}
+                onChoose=${() => this.begin(preset.spec, preset.name)} />`,
+            )}
+          </fieldset>`}
+          <div class="fields">${first.map((field) => this.field(field, true))}</div>
+          <datalist id="datasets">${state.datasets.map((name) => html`<option value=${name}></option>`)}</datalist>
+          <details open=${all} onToggle=${(/** @type {any} */ event) => this.setState({ all: event.currentTarget.open })}>
+            <summary>All fields</summary>
+            ${all && this.groups(others)}
+          </details>
+          ${this.problem(new Set(fields.map((field) => field.pointer)))}
+          <div class="actions">
+            <button type="submit" class="primary" disabled=${busy}>${busy ? "Starting…" : "Start training"}</button>
+          </div>
+        </form>
+      </section>
+    `;
+  }
+}
