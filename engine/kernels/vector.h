@@ -25,11 +25,15 @@
 
 #if defined(__x86_64__) && !defined(UR_NO_VECTOR)
 
+#ifndef UR_VECTOR_TARGET /* a test defines another machine */
+#define UR_VECTOR_TARGET "avx2,fma"
+#endif
+
 /* True where the CPU and the system allow AVX2 and FMA. */
 #define UR_VECTOR_WIDE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 
 #define UR_VECTOR_FUNCTION(name, body, parameters, arguments)                                  \
-    __attribute__((target("avx2,fma"))) static void name##_wide parameters                     \
+    __attribute__((target(UR_VECTOR_TARGET))) static void name##_wide parameters               \
     {                                                                                          \
         body arguments;                                                                        \
     }                                                                                          \
