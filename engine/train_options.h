@@ -1,0 +1,34 @@
+/*
+ * The command line of unroll-train.
+ *
+ * Errors: UR_USAGE with a sentence that names the option. Ownership: texts point into argv.
+ */
+#ifndef UNROLL_TRAIN_OPTIONS_H
+#define UNROLL_TRAIN_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "unroll/status.h"
+
+struct ur_train_options {
+    const char *spec;     /* file with the job's specification */
+    const char *folder;   /* --out */
+    const char *data_dir; /* NULL: none */
+    const char *events;   /* file to append events to; NULL: none */
+    const char *describe; /* name of a data set; NULL: train */
+    int32_t threads;      /* 0: as the spec says */
+    bool resume;
+    bool lines;
+    bool worker;
+    bool help;
+    bool version;
+};
+
+enum ur_status ur_train_options_parse(struct ur_train_options *options, int argc, char **argv,
+                                      struct ur_error *error);
+
+/* Gives the text of --help. */
+const char *ur_train_options_help(void);
+
+#endif
