@@ -1,0 +1,127 @@
+/* Law: the plan, which the daemon admits by, is what the engine carves, to the byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/model.h"
+#include "model/workspace.h"
+#include "unroll/plan.h"
+
+struct job {
+    struct ur_spec spec;
+    struct ur_data_shape shape;
+    int32_t threads;
+};
+
+static struct job small_job(void)
+{
+    struct job job = {.threads = 1};
+    ur_spec_defaults(&job.spec);
+    job.spec.model.hidden = 8;
+    job.spec.train.batch = 16;
+    job.spec.train.shard_rows = 8;
+    job.shape = (struct ur_data_shape){.steps = 3, .width = 2, .classes = 4};
+    return job;
+}
+
+static void check(const struct job *job)
+{
+    struct ur_plan plan;
+    struct ur_model model;
+    struct ur_workspace workspace;
+    assert_int_equal(ur_plan_job(&job->spec, &job->shape, job->threads, &plan, NULL), UR_OK);
+    assert_int_equal(ur_model_init(&model, &job->spec, &job->shape, NULL), UR_OK);
+
+    const size_t shards = (size_t)((job->spec.train.batch + job->spec.train.shard_rows - 1) /
+                                   job->spec.train.shard_rows);
+    struct ur_arena params = ur_arena_planner();
+    for (size_t k = 0; k < 3 + shards; k++)
+        ur_arena_floats(&params, model.params.n_floats);
+    struct ur_arena work = ur_arena_planner();
+    for (size_t k = 0; k < shards && k < (size_t)job->threads; k++)
+        ur_workspace_carve(&workspace, &model, &work);
+
+    assert_int_equal(plan.n_parameters, model.params.n_parameters);
+    assert_int_equal(plan.params_bytes, params.used);
+    assert_int_equal(plan.work_bytes, work.used);
+    assert_int_equal(plan.data_bytes, (size_t)(job->shape.n_train + job->shape.n_test) *
+                                          (size_t)(job->shape.steps * job->shape.width + 2));
+    assert_true(plan.base_bytes > 0);
+    assert_int_equal(plan.total_bytes,
+                     plan.params_bytes + plan.work_bytes + plan.data_bytes + plan.base_bytes);
+}
+
+static void test_plan_is_what_is_carved(void **state)
+{
+    (void)state;
+    static const int32_t hidden[] = {1, 7, 16, 128}, widths[] = {1, 28, 33};
+    static const int32_t batches[] = {1, 32, 100, 128}, rows[] = {1, 5, 32};
+    static const int32_t threads[] = {1, 2, 7};
+    enum { N = 4 * 3 * 4 * 3 * 3 };
+    for (size_t k = 0; k < N; k++) {
+        struct job job = small_job();
+        job.spec.model.hidden = hidden[k % 4];
+        job.shape.width = widths[k / 4 % 3];
+        job.spec.train.batch = batches[k / 12 % 4];
+        job.spec.train.shard_rows = rows[k / 48 % 3];
+        job.threads = threads[k / 144];
+        job.shape.steps = 1 + (int32_t)k % 5;
+        job.shape.classes = 2 + (int32_t)k % 9;
+        job.shape.n_train = (int32_t)k * 10;
+        job.shape.n_test = (int32_t)k;
+        check(&job);
+    }
+}
+
+static void test_largest_job_does_not_wrap_around(void **state)
+{
+    (void)state;
+    struct job job = small_job();
+    job.spec.model.hidden = UR_MAX_HIDDEN;
+    job.spec.train.batch = UR_MAX_BATCH;
+    job.spec.train.shard_rows = UR_MAX_SHARD_ROWS;
+    job.shape = (struct ur_data_shape){UR_MAX_STEPS_PER_ROW, UR_MAX_WIDTH, UR_MAX_CLASSES,
+                                       INT32_MAX, INT32_MAX};
+    job.threads = UR_MAX_THREADS;
+    struct ur_plan plan;
+    assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, NULL),
+                     UR_JOB_TOO_BIG);
+    job.shape.n_train = job.shape.n_test = 0;
+    assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, NULL), UR_OK);
+    assert_true(plan.total_bytes > (size_t)1 << 40);
+}
+
+static void test_every_size_has_a_limit(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 7; which++)
+        for (int high = 0; high < 2; high++) {
+            struct job job = small_job();
+            int32_t *const sizes[] = {&job.spec.model.hidden,
+                                      &job.spec.train.batch,
+                                      &job.spec.train.shard_rows,
+                                      &job.shape.steps,
+                                      &job.shape.width,
+                                      &job.shape.classes,
+                                      &job.threads};
+            *sizes[which] = high ? INT32_MAX : 0;
+            struct ur_plan plan;
+            struct ur_error error = {0};
+            assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, &error),
+                             UR_JOB_TOO_BIG);
+            assert_non_null(strstr(error.detail, "1.."));
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan_is_what_is_carved),
+        cmocka_unit_test(test_largest_job_does_not_wrap_around),
+        cmocka_unit_test(test_every_size_has_a_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
