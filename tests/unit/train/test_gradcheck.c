@@ -1,0 +1,112 @@
+/*
+ * Central differences for every tensor, both readouts, padded rows present.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "near.h"
+#include "train/gradcheck.h"
+
+enum { ROWS = 8, REAL_ROWS = 6, STEPS = 9, WIDTH = 4, HIDDEN = 10, CLASSES = 5, ENTRIES = 120 };
+
+struct run {
+    struct ur_model model;
+    struct ur_workspace workspace;
+    struct ur_arena arena;
+    float *weights, *gradients, *before;
+};
+
+static void carve(struct run *run, struct ur_arena *arena)
+{
+    ur_workspace_carve(&run->workspace, &run->model, arena);
+    run->weights = ur_arena_floats(arena, run->model.params.n_floats);
+    run->gradients = ur_arena_floats(arena, run->model.params.n_floats);
+    run->before = ur_arena_floats(arena, run->model.params.n_floats);
+}
+
+static void start(struct run *run, enum ur_readout readout)
+{
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = HIDDEN;
+    spec.model.readout = (int32_t)readout;
+    spec.train.shard_rows = ROWS;
+    const struct ur_data_shape shape = {.steps = STEPS, .width = WIDTH, .classes = CLASSES};
+    assert_int_equal(ur_model_init(&run->model, &spec, &shape, NULL), UR_OK);
+    struct ur_arena plan = ur_arena_planner();
+    carve(run, &plan);
+    assert_int_equal(ur_arena_init(&run->arena, plan.used, NULL), UR_OK);
+    carve(run, &run->arena);
+
+    ur_params_init(&run->model.params, 5, run->weights);
+    memcpy(run->before, run->weights, run->model.params.n_floats * sizeof *run->weights);
+    ur_test_fill(run->workspace.x, STEPS * ROWS * WIDTH, 6, -1.0f, 1.0f);
+    for (int32_t row = 0; row < REAL_ROWS; row++) {
+        run->workspace.row_weights[row] = 1.0f;
+        run->workspace.labels[row] = row % CLASSES;
+    }
+}
+
+static struct ur_gradcheck run_check(struct run *run)
+{
+    const struct ur_gradcheck_subject subject = {&run->model, &run->workspace, run->weights,
+                                                 run->gradients};
+    return ur_gradcheck_run(&subject, ENTRIES, 1);
+}
+
+static void check_readout(enum ur_readout readout)
+{
+    struct run run;
+    start(&run, readout);
+    const struct ur_gradcheck result = run_check(&run);
+    for (int32_t k = 0; k < run.model.params.count; k++) {
+        const struct ur_gradcheck_tensor *tensor = &result.tensors[k];
+        const size_t count = run.model.params.items[k].count;
+        assert_int_equal(tensor->entries, count < ENTRIES ? count : ENTRIES);
+        if (!(tensor->error < 1e-2))
+            fail_msg("%s[%zu]: gradient %.9g, difference %.9g, error %.3g",
+                     run.model.params.items[k].name, tensor->worst, tensor->gradient,
+                     tensor->difference, tensor->error);
+        assert_true(tensor->error <= result.error);
+    }
+    assert_memory_equal(run.weights, run.before,
+                        run.model.params.n_floats * sizeof *run.weights);
+    ur_arena_release(&run.arena);
+}
+
+static void test_last(void **state)
+{
+    (void)state;
+    check_readout(UR_READOUT_LAST);
+}
+
+static void test_mean(void **state)
+{
+    (void)state;
+    check_readout(UR_READOUT_MEAN);
+}
+
+static void test_a_nan_is_an_infinite_error(void **state)
+{
+    (void)state;
+    struct run run;
+    start(&run, UR_READOUT_LAST);
+    run.workspace.x[0] = NAN;
+    const struct ur_gradcheck result = run_check(&run);
+    assert_true(isinf(result.error));
+    ur_arena_release(&run.arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_last),
+        cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_a_nan_is_an_infinite_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
