@@ -1,0 +1,382 @@
+#include <errno.h>
+#include <jansson.h>
+#include <unistd.h>
+
+#include "assets.h"
+#include "http.h"
+#include "json_text.h"
+#include "routes.h"
+#include "supervisor.h"
+#include "unroll/digest.h"
+#include "unroll/limits.h"
+
+enum {
+    MAX_KEY_BYTES = 255,     /* of an Idempotency-Key */
+    LOG_TAIL_BYTES = 1 << 20 /* of a worker's log: its end says why */
+};
+
+static enum ur_status check_id(const char *id, struct ur_error *error)
+{
+    if (strlen(id) >= UR_JOB_ID_BYTES)
+        return ur_fail(error, UR_NOT_FOUND, "There is no job of that id.");
+    return UR_OK;
+}
+
+/* Reads the Idempotency-Key: a quoted string (RFC 8941) or the bare word that most clients
+ * send. */
+static enum ur_status read_key(const struct ur_request *request, char key[MAX_KEY_BYTES + 1],
+                               bool *given, struct ur_error *error)
+{
+    const char *text = ur_request_header(request, "Idempotency-Key");
+    *given = text != NULL;
+    if (text == NULL)
+        return UR_OK;
+    size_t length = strlen(text);
+    if (length >= 2 && text[0] == '"' && text[length - 1] == '"') {
+        text++;
+        length -= 2;
+    }
+    bool printable = true;
+    for (size_t at = 0; at < length; at++)
+        printable = printable && text[at] > 0x20 && text[at] < 0x7f;
+    if (length == 0 || length > MAX_KEY_BYTES || !printable)
+        return ur_fail(error, UR_BAD_REQUEST,
+                       "The Idempotency-Key must be 1..%d printable characters without blanks.",
+                       MAX_KEY_BYTES);
+    memcpy(key, text, length);
+    key[length] = '\0';
+    return UR_OK;
+}
+
+static enum ur_status submit(const struct ur_request *request, const struct ur_spec *spec,
+                             const char *key, struct ur_reply *reply,
+                             struct ur_field_errors *fields, struct ur_error *error)
+{
+    char digest[UR_SHA256_HEX_BYTES], id[UR_JOB_ID_BYTES] = "";
+    ur_digest_hex(request->body, request->body_bytes, digest);
+    struct ur_job_request job = {.spec = spec, .idempotency_key = key, .body_sha256 = digest};
+    bool replayed = false;
+    enum ur_status status = ur_supervisor_submit(request->server->supervisor, &job, id,
+                                                 &reply->text, &replayed, fields, error);
+    if (status != UR_OK)
+        return status;
+    reply->status = 201;
+    ur_reply_header(reply, "Location", "/v1/jobs/%s", id);
+    if (replayed)
+        ur_reply_header(reply, "Idempotency-Replayed", "true");
+    return UR_OK;
+}
+
+enum ur_status ur_route_jobs_submit(const struct ur_request *request, struct ur_reply *reply,
+                                    struct ur_error *error)
+{
+    char key[MAX_KEY_BYTES + 1];
+    bool has_key = false;
+    enum ur_status status = read_key(request, key, &has_key, error);
+    if (status != UR_OK)
+        return status;
+    struct ur_field_errors *fields = ur_reply_fields(reply);
+    struct ur_spec *spec = calloc(1, sizeof *spec);
+    if (fields == NULL || spec == NULL) {
+        status = ur_fail(error, UR_NO_MEMORY, "There is no memory to read the job.");
+        goto out;
+    }
+    ur_http_parse_begin(request->http);
+    status = ur_spec_parse(spec, request->body, request->body_bytes, fields, error);
+    ur_http_parse_end(request->http);
+    if (status == UR_OK)
+        status = submit(request, spec, has_key ? key : NULL, reply, fields, error);
+out:
+    free(spec);
+    return status;
+}
+
+static enum ur_status read_filter(const struct ur_request *request,
+                                  struct ur_job_filter *filter, struct ur_error *error)
+{
+    *filter = (struct ur_job_filter){.state = ur_request_query(request, "state"),
+                                     .tag = ur_request_query(request, "tag"),
+                                     .cursor = ur_request_query(request, "cursor"),
+                                     .limit = 50};
+    int known = filter->state == NULL ? 0 : -1;
+    for (int state = 0; known < 0 && state < UR_JOB_STATE_COUNT; state++)
+        if (strcmp(filter->state, ur_job_state_name((enum ur_job_state)state)) == 0)
+            known = state;
+    if (known < 0)
+        return ur_fail(error, UR_BAD_REQUEST,
+                       "The parameter \"state\" names no state of a job.");
+    if (filter->tag != NULL && !ur_name_valid(filter->tag))
+        return ur_fail(error, UR_BAD_REQUEST,
+                       "The parameter \"tag\" must be 1..64 characters of A-Za-z0-9._-.");
+    if (filter->cursor != NULL &&
+        (!ur_name_valid(filter->cursor) || strlen(filter->cursor) >= UR_JOB_ID_BYTES))
+        return ur_fail(error, UR_BAD_REQUEST,
+                       "The parameter \"cursor\" must be the \"next\" of the page before.");
+    return ur_request_integer(request, "limit", 1, 500, &filter->limit, error);
+}
+
+enum ur_status ur_route_jobs_list(const struct ur_request *request, struct ur_reply *reply,
+                                  struct ur_error *error)
+{
+    struct ur_job_filter filter;
+    enum ur_status status = read_filter(request, &filter, error);
+    if (status != UR_OK)
+        return status;
+    char next[UR_JOB_ID_BYTES] = "";
+    status =
+        ur_supervisor_list(request->server->supervisor, &filter, &reply->text, next, error);
+    if (status != UR_OK)
+        return status;
+    reply->document = true;
+    if (next[0] != '\0')
+        ur_reply_header(reply, "Link", "</v1/jobs?limit=%d&cursor=%s%s%s%s%s>; rel=\"next\"",
+                        (int)filter.limit, next, filter.state != NULL ? "&state=" : "",
+                        filter.state != NULL ? filter.state : "",
+                        filter.tag != NULL ? "&tag=" : "",
+                        filter.tag != NULL ? filter.tag : "");
+    return UR_OK;
+}
+
+enum ur_status ur_route_job(const struct ur_request *request, struct ur_reply *reply,
+                            struct ur_error *error)
+{
+    reply->document = true;
+    enum ur_status status = check_id(request->params[0], error);
+    if (status != UR_OK)
+        return status;
+    return ur_supervisor_job(request->server->supervisor, request->params[0], &reply->text,
+                             error);
+}
+
+/* What a PATCH may hold, with room for it. */
+struct changes {
+    struct ur_job_patch patch;
+    char tags[UR_MAX_TAGS][UR_NAME_BYTES];
+    int32_t priority;
+};
+
+static void read_name(struct changes *changes, const json_t *value,
+                      struct ur_field_errors *fields)
+{
+    const char *name = json_string_value(value);
+    if (name == NULL || !ur_name_valid(name))
+        ur_field_error_add(fields, "/name", "must be 1..64 characters of A-Za-z0-9._-");
+    else
+        changes->patch.name = name;
+}
+
+static void read_tags(struct changes *changes, const json_t *value,
+                      struct ur_field_errors *fields)
+{
+    if (!json_is_array(value) || json_array_size(value) > UR_MAX_TAGS) {
+        ur_field_error_add(fields, "/tags", "must be a list of at most %d names", UR_MAX_TAGS);
+        return;
+    }
+    size_t at;
+    json_t *item;
+    json_array_foreach(value, at, item)
+    {
+        char pointer[32];
+        snprintf(pointer, sizeof pointer, "/tags/%zu", at);
+        const char *tag = json_string_value(item);
+        if (tag == NULL || !ur_name_valid(tag))
+            ur_field_error_add(fields, pointer, "must be 1..64 characters of A-Za-z0-9._-");
+        else
+            ur_copy(changes->tags[at], UR_NAME_BYTES, tag);
+    }
+    changes->patch.tags = (const char(*)[UR_NAME_BYTES])changes->tags;
+    changes->patch.n_tags = (int32_t)json_array_size(value);
+}
+
+/* The range is the one of the spec's table. */
+static void read_priority(struct changes *changes, const json_t *value,
+                          struct ur_field_errors *fields)
+{
+    size_t count = 0;
+    const struct ur_spec_field *field = ur_spec_fields(&count);
+    while (count > 0 && strcmp(field->pointer, "/run/priority") != 0) {
+        field++;
+        count--;
+    }
+    json_int_t number = json_integer_value(value);
+    if (count == 0 || !json_is_integer(value) || (double)number < field->low ||
+        (double)number > field->high) {
+        ur_field_error_add(fields, "/priority", "must be a whole number in %g..%g",
+                           count == 0 ? 0 : field->low, count == 0 ? 0 : field->high);
+        return;
+    }
+    changes->priority = (int32_t)number;
+    changes->patch.priority = &changes->priority;
+}
+
+static void read_changes(struct changes *changes, json_t *root, struct ur_field_errors *fields)
+{
+    const char *key;
+    json_t *value;
+    changes->patch.n_tags = -1;
+    json_object_foreach(root, key, value)
+    {
+        if (strcmp(key, "name") == 0)
+            read_name(changes, value, fields);
+        else if (strcmp(key, "tags") == 0)
+            read_tags(changes, value, fields);
+        else if (strcmp(key, "priority") == 0)
+            read_priority(changes, value, fields);
+        else {
+            char pointer[80] = "/";
+            ur_copy_printable(pointer + 1, sizeof pointer - 1, key);
+            ur_field_error_add(fields, pointer,
+                               "cannot be changed; name, tags and priority can");
+        }
+    }
+}
+
+enum ur_status ur_route_job_patch(const struct ur_request *request, struct ur_reply *reply,
+                                  struct ur_error *error)
+{
+    struct ur_field_errors *fields = ur_reply_fields(reply);
+    struct changes changes = {0};
+    json_t *root = NULL;
+    enum ur_status status = check_id(request->params[0], error);
+    if (status == UR_OK && fields == NULL)
+        status = ur_fail(error, UR_NO_MEMORY, "There is no memory to read the changes.");
+    if (status == UR_OK)
+        status = ur_request_json(request, &root, error);
+    if (status != UR_OK)
+        goto out;
+    read_changes(&changes, root, fields);
+    if (fields->count > 0)
+        status = ur_fail(error, UR_INVALID_SPEC, "%s %s.", fields->items[0].pointer,
+                         fields->items[0].detail);
+    else
+        status = ur_supervisor_patch(request->server->supervisor, request->params[0],
+                                     &changes.patch, &reply->text, error);
+out:
+    json_decref(root);
+    return status;
+}
+
+enum ur_status ur_route_job_delete(const struct ur_request *request, struct ur_reply *reply,
+                                   struct ur_error *error)
+{
+    enum ur_status status = check_id(request->params[0], error);
+    if (status == UR_OK)
+        status = ur_supervisor_delete(request->server->supervisor, request->params[0], error);
+    if (status == UR_OK) {
+        reply->status = 204;
+        reply->type = NULL;
+    }
+    return status;
+}
+
+static enum ur_status command(const struct ur_request *request, enum ur_job_command what,
+                              struct ur_reply *reply, struct ur_error *error)
+{
+    enum ur_status status = check_id(request->params[0], error);
+    if (status != UR_OK)
+        return status;
+    reply->status = 202;
+    return ur_supervisor_command(request->server->supervisor, request->params[0], what,
+                                 &reply->text, error);
+}
+
+enum ur_status ur_route_job_stop(const struct ur_request *request, struct ur_reply *reply,
+                                 struct ur_error *error)
+{
+    return command(request, UR_JOB_COMMAND_STOP, reply, error);
+}
+
+enum ur_status ur_route_job_cancel(const struct ur_request *request, struct ur_reply *reply,
+                                   struct ur_error *error)
+{
+    return command(request, UR_JOB_COMMAND_CANCEL, reply, error);
+}
+
+enum ur_status ur_route_job_checkpoint(const struct ur_request *request, struct ur_reply *reply,
+                                       struct ur_error *error)
+{
+    return command(request, UR_JOB_COMMAND_CHECKPOINT, reply, error);
+}
+
+enum ur_status ur_route_job_log(const struct ur_request *request, struct ur_reply *reply,
+                                struct ur_error *error)
+{
+    int fd = -1;
+    enum ur_status status = check_id(request->params[0], error);
+    if (status == UR_OK)
+        status = ur_supervisor_log_open(request->server->supervisor, request->params[0],
+                                        LOG_TAIL_BYTES, &fd, error);
+    if (status != UR_OK)
+        return status;
+    char bytes[8192];
+    ssize_t got = 0;
+    while (reply->text.length < LOG_TAIL_BYTES && (got = read(fd, bytes, sizeof bytes)) > 0)
+        ur_text_append(&reply->text, bytes, (size_t)got);
+    if (got < 0)
+        status = ur_fail_errno(error, errno, "Reading the log failed");
+    close(fd);
+    reply->type = "text/plain; charset=utf-8";
+    return status;
+}
+
+enum ur_status ur_route_job_schema(const struct ur_request *request, struct ur_reply *reply,
+                                   struct ur_error *error)
+{
+    (void)request;
+    (void)error;
+    ur_spec_schema(&reply->text);
+    reply->document = true;
+    return UR_OK;
+}
+
+/* Says what a preset trains, from the spec alone, so that no table of sentences grows old. */
+static void describe(const struct ur_spec *spec, struct ur_text *json)
+{
+    char cell[UR_NAME_BYTES], length[48], sentence[256];
+    ur_spec_enum_name("/model/cell", spec->model.cell, cell);
+    if (spec->train.steps > 0)
+        snprintf(length, sizeof length, "%d steps", spec->train.steps);
+    else
+        snprintf(length, sizeof length, "%d epochs", spec->train.epochs);
+    snprintf(sentence, sizeof sentence, "%d %s cells on the data set \"%s\", %s of %d images",
+             spec->model.hidden, cell, spec->dataset, length, spec->train.batch);
+    ur_json_key_string(json, "description", sentence);
+}
+
+static void print_preset(const struct ur_asset *asset, struct ur_spec *spec,
+                         struct ur_text *json)
+{
+    if (ur_spec_parse(spec, (const char *)asset->bytes, asset->n_bytes, NULL, NULL) != UR_OK)
+        return;
+    char name[UR_NAME_BYTES];
+    ur_copy(name, sizeof name, strrchr(asset->path, '/') + 1);
+    char *suffix = strrchr(name, '.');
+    if (suffix != NULL)
+        *suffix = '\0';
+    ur_json_comma(json);
+    ur_text_append(json, "{", 1);
+    ur_json_key_string(json, "name", name);
+    describe(spec, json);
+    ur_json_key(json, "spec");
+    ur_text_append(json, asset->bytes, asset->n_bytes);
+    ur_text_append(json, "}", 1);
+}
+
+enum ur_status ur_route_presets(const struct ur_request *request, struct ur_reply *reply,
+                                struct ur_error *error)
+{
+    (void)request;
+    struct ur_spec *spec = malloc(sizeof *spec);
+    if (spec == NULL)
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory to read the presets.");
+    size_t count = 0;
+    const struct ur_asset *assets = ur_assets(&count);
+    ur_text_format(&reply->text, "{\"items\":[");
+    for (size_t at = 0; at < count; at++)
+        if (strncmp(assets[at].path, "/presets/", 9) == 0)
+            print_preset(&assets[at], spec, &reply->text);
+    ur_text_format(&reply->text, "],\"next\":null}");
+    free(spec);
+    reply->document = true;
+    return UR_OK;
+}
