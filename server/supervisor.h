@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "job.h"
 #include "unroll/limits.h"
 #include "unroll/spec.h"
 #include "unroll/status.h"
@@ -31,27 +32,6 @@ struct ur_store;
 struct ur_hub;
 struct ur_predictor;
 struct ur_supervisor;
-
-enum { UR_JOB_ID_BYTES = 32 }; /* "j" and 26 characters that sort by time; with the NUL */
-
-enum ur_job_state {
-    UR_JOB_QUEUED,
-    UR_JOB_STARTING,
-    UR_JOB_RUNNING,
-    UR_JOB_STOPPING,
-    UR_JOB_STOPPED,
-    UR_JOB_SUCCEEDED,
-    UR_JOB_CANCELLED,
-    UR_JOB_DIVERGED,
-    UR_JOB_FAILED,
-    UR_JOB_INTERRUPTED,
-    UR_JOB_STATE_COUNT
-};
-
-/* Gives the state's name in JSON. */
-const char *ur_job_state_name(enum ur_job_state state);
-/* True for the five states that a job never leaves. */
-bool ur_job_state_ended(enum ur_job_state state);
 
 /* Restores all jobs from the store, starts the thread, resumes what was running. */
 enum ur_status ur_supervisor_create(struct ur_supervisor **out, const struct ur_config *config,
