@@ -1,0 +1,594 @@
+/*
+ * Whole runs on a few built-in digits: however a run is interrupted, its end is the same; and
+ * each way to end leaves the folder as promised.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <math.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/checkpoint.h"
+#include "train/memory.h"
+#include "train/trainer.h"
+
+enum { MAX_EVENTS = 256, STEPS = 40 };
+
+/* What a run told, and what it is to be told at which moment. */
+struct witness {
+    enum ur_command command;
+    int32_t at_step;       /* ... once that many steps were told */
+    int32_t at_evaluation; /* ... or in the n-th evaluation, from 1; 0: not so */
+    struct ur_step_point points[MAX_EVENTS];
+    int n_points;
+    struct ur_record_epoch epochs[MAX_EVENTS];
+    int n_epochs;
+    int n_last, n_best, n_model;
+    int evaluations;
+    bool evaluating;
+    struct ur_train_start start;
+    struct ur_train_result result;
+    struct ur_error error;
+};
+
+static void on_phase(void *context, enum ur_phase phase, float done)
+{
+    struct witness *witness = context;
+    witness->evaluating = phase == UR_PHASE_EVALUATING;
+    witness->evaluations += witness->evaluating && done <= 0;
+}
+
+static void on_start(void *context, const struct ur_train_start *start)
+{
+    ((struct witness *)context)->start = *start;
+}
+
+static void on_step(void *context, const struct ur_step_point *point)
+{
+    struct witness *witness = context;
+    assert_in_range(witness->n_points, 0, MAX_EVENTS - 1);
+    witness->points[witness->n_points++] = *point;
+}
+
+static void on_epoch(void *context, const struct ur_record_epoch *epoch)
+{
+    struct witness *witness = context;
+    assert_in_range(witness->n_epochs, 0, MAX_EVENTS - 1);
+    witness->epochs[witness->n_epochs++] = *epoch;
+}
+
+static void on_checkpoint(void *context, const struct ur_record_checkpoint *checkpoint)
+{
+    struct witness *witness = context;
+    witness->n_last += checkpoint->kind == UR_CHECKPOINT_LAST;
+    witness->n_best += checkpoint->kind == UR_CHECKPOINT_BEST;
+    witness->n_model += checkpoint->kind == UR_CHECKPOINT_MODEL;
+    assert_true(checkpoint->bytes > 1000);
+}
+
+static void on_confusion(void *context, const struct ur_record_confusion *confusion)
+{
+    (void)context;
+    assert_int_equal(confusion->classes, 10);
+}
+
+static enum ur_command on_poll(void *context)
+{
+    struct witness *witness = context;
+    const bool now = witness->at_evaluation > 0
+                         ? witness->evaluating && witness->evaluations == witness->at_evaluation
+                         : witness->n_points == witness->at_step;
+    return now ? witness->command : UR_COMMAND_NONE;
+}
+
+static void on_report(void *context, const struct ur_train_result *result, struct ur_text *json)
+{
+    (void)context;
+    ur_text_format(json, "{\"steps\":%d}", (int)result->steps);
+}
+
+/* 500 digits, 100 of them for validation: an epoch is 12.5 minibatches. */
+static void small_spec(struct ur_spec *spec)
+{
+    ur_spec_defaults(spec);
+    ur_copy(spec->dataset, sizeof spec->dataset, "digits");
+    spec->data.count = 500;
+    spec->model.hidden = 8;
+    spec->train.steps = STEPS;
+    spec->train.batch = 32;
+    spec->train.shard_rows = 16;
+    spec->train.validation = 100;
+    spec->train.learning_rate = 0.01;
+}
+
+static char folder[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "%s", "/tmp/unroll-trainer-XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"last.ckpt", "last.ckpt.previous", "best.ckpt",
+                                        "model.unroll"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(path_of(names[i]));
+    return rmdir(folder);
+}
+
+static bool is_there(const char *name)
+{
+    return access(path_of(name), F_OK) == 0;
+}
+
+static enum ur_status run(const struct ur_spec *spec, bool resume, int32_t threads,
+                          struct witness *witness)
+{
+    const struct ur_train_request request = {.spec = spec,
+                                             .folder = folder,
+                                             .threads = threads,
+                                             .resume = resume,
+                                             .numerics_profile = "test"};
+    const struct ur_train_observer observer = {.context = witness,
+                                               .phase = on_phase,
+                                               .start = on_start,
+                                               .step = on_step,
+                                               .epoch = on_epoch,
+                                               .checkpoint = on_checkpoint,
+                                               .confusion = on_confusion,
+                                               .poll = on_poll,
+                                               .report = on_report};
+    witness->n_points = witness->n_epochs = witness->evaluations = 0;
+    witness->n_last = witness->n_best = witness->n_model = 0;
+    witness->error = (struct ur_error){0};
+    return ur_train(&request, &observer, &witness->result, &witness->error);
+}
+
+static void release(struct witness *witness)
+{
+    ur_train_result_release(&witness->result);
+    free(witness);
+}
+
+/* The undisturbed run that all others are compared with. */
+static struct witness *expected(const struct ur_spec *spec)
+{
+    struct witness *witness = calloc(1, sizeof *witness);
+    assert_int_equal(run(spec, false, 2, witness), UR_OK);
+    return witness;
+}
+
+static void assert_same_score(const struct ur_score *a, const struct ur_score *b)
+{
+    assert_true(a->loss == b->loss && a->accuracy == b->accuracy);
+    assert_int_equal(a->images, b->images);
+}
+
+static void assert_same_end(const struct witness *a, const struct witness *b)
+{
+    assert_string_equal(a->result.weights_sha256, b->result.weights_sha256);
+    assert_int_equal(a->result.steps, b->result.steps);
+    assert_int_equal(a->result.epochs, b->result.epochs);
+    assert_same_score(&a->result.train, &b->result.train);
+    assert_same_score(&a->result.validation, &b->result.validation);
+    assert_same_score(&a->result.test, &b->result.test);
+    assert_true(a->result.test_first_128 == b->result.test_first_128);
+    assert_memory_equal(a->result.confusion, b->result.confusion, 100 * sizeof(uint32_t));
+    assert_true(a->n_epochs > 0 && b->n_epochs > 0);
+    const struct ur_record_epoch *x = &a->epochs[a->n_epochs - 1];
+    const struct ur_record_epoch *y = &b->epochs[b->n_epochs - 1];
+    assert_int_equal(x->epoch, y->epoch);
+    assert_true(x->train_loss == y->train_loss);
+    assert_true(x->train_accuracy == y->train_accuracy);
+    assert_string_equal(x->weights_sha256, y->weights_sha256);
+}
+
+static void test_an_undisturbed_run(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *witness = expected(&spec);
+    assert_int_equal(witness->n_points, STEPS);
+    for (int i = 0; i < STEPS; i++)
+        assert_int_equal(witness->points[i].step, i + 1);
+    /* 400 samples an epoch: over after 13, 25 and 38 steps; the fourth is cut at 40. */
+    const int32_t ends[] = {13, 25, 38, 40};
+    assert_int_equal(witness->n_epochs, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(witness->epochs[i].epoch, i + 1);
+        assert_int_equal(witness->epochs[i].step, ends[i]);
+        assert_true(isfinite(witness->epochs[i].validation_loss));
+    }
+    double loss = 0;
+    for (int i = 0; i < 13; i++)
+        loss += (double)witness->points[i].loss;
+    assert_true(fabs((double)witness->epochs[0].train_loss - loss / 13) < 1e-6);
+    assert_true(witness->epochs[3].train_loss < witness->epochs[0].train_loss);
+    assert_int_equal(witness->result.train.images, 2 * 32);
+    assert_int_equal(witness->result.validation.images, 100);
+    assert_true(witness->result.test.images > 0);
+    assert_int_equal(witness->start.first_step, 0);
+    assert_int_equal(witness->start.steps, STEPS);
+    assert_string_equal(witness->epochs[3].weights_sha256, witness->result.weights_sha256);
+    assert_int_equal(witness->n_model, 1);
+    assert_true(witness->n_best >= 1 && is_there("best.ckpt"));
+    assert_true(is_there("last.ckpt") && is_there("last.ckpt.previous"));
+    release(witness);
+}
+
+static void test_the_model_file_is_what_was_learnt(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    struct ur_checkpoint_file file = {0};
+    small_spec(&spec);
+    struct witness *witness = expected(&spec);
+    assert_int_equal(ur_checkpoint_open(&file, folder, "model.unroll", NULL), UR_OK);
+    assert_int_equal(file.kind, UR_FILE_MODEL);
+    assert_int_equal(file.info.step, STEPS);
+    assert_string_equal(file.info.weights_sha256, witness->result.weights_sha256);
+    assert_int_equal(file.report_bytes, strlen("{\"steps\":40}"));
+    assert_memory_equal(file.report_json, "{\"steps\":40}", file.report_bytes);
+    assert_null(file.adam_m);
+    ur_checkpoint_close(&file);
+    release(witness);
+}
+
+/* Suspended at the beginning, around the ends of epochs and at the end, and resumed at another
+ * thread count. */
+static void test_suspended_anywhere_it_ends_the_same(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *undisturbed = expected(&spec);
+    const int32_t moments[] = {0, 1, 7, 12, 13, 14, 25, 37, 39, STEPS};
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        const int32_t at = moments[i];
+        struct witness *witness = calloc(1, sizeof *witness);
+        witness->command = UR_COMMAND_SUSPEND;
+        witness->at_step = at;
+        assert_int_equal(run(&spec, false, 1 + at % 3, witness), UR_INTERRUPTED);
+        assert_int_equal(witness->n_points, at);
+        assert_false(is_there("model.unroll"));
+        ur_train_result_release(&witness->result);
+        witness->command = UR_COMMAND_NONE;
+        assert_int_equal(run(&spec, true, 1 + at % 2, witness), UR_OK);
+        assert_int_equal(witness->start.first_step, at);
+        assert_int_equal(witness->n_points, STEPS - at);
+        assert_same_end(witness, undisturbed);
+        release(witness);
+    }
+    release(undisturbed);
+}
+
+/* An evaluation at the end of an epoch, and each of those at the very end. */
+static void test_suspended_while_evaluating_it_ends_the_same(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *undisturbed = expected(&spec);
+    const int evaluations = undisturbed->evaluations;
+    assert_int_equal(evaluations, 5); /* four epochs, and the test split */
+    for (int32_t at = 1; at <= evaluations; at++) {
+        struct witness *witness = calloc(1, sizeof *witness);
+        witness->command = UR_COMMAND_SUSPEND;
+        witness->at_evaluation = at;
+        assert_int_equal(run(&spec, false, 2, witness), UR_INTERRUPTED);
+        ur_train_result_release(&witness->result);
+        witness->command = UR_COMMAND_NONE;
+        assert_int_equal(run(&spec, true, 2, witness), UR_OK);
+        assert_same_end(witness, undisturbed);
+        release(witness);
+    }
+    release(undisturbed);
+}
+
+static void test_a_finished_run_can_be_resumed(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *undisturbed = expected(&spec);
+    struct witness *again = calloc(1, sizeof *again);
+    assert_int_equal(run(&spec, true, 2, again), UR_OK);
+    assert_int_equal(again->n_points, 0);
+    assert_same_end(again, undisturbed);
+    release(again);
+    release(undisturbed);
+}
+
+static void damage(const char *name)
+{
+    const int fd = open(path_of(name), O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "\x55", 1, 700), 1);
+    close(fd);
+}
+
+static void test_a_damaged_checkpoint_falls_back(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *undisturbed = expected(&spec);
+    struct witness *witness = calloc(1, sizeof *witness);
+    damage("last.ckpt");
+    assert_int_equal(run(&spec, true, 2, witness), UR_OK);
+    assert_true(witness->start.fell_back);
+    assert_int_equal(witness->start.first_step, 38);
+    assert_same_end(witness, undisturbed);
+
+    /* The first file written after falling back must not push the good one out. */
+    struct ur_checkpoint_file file = {0};
+    assert_int_equal(ur_checkpoint_open(&file, folder, "last.ckpt.previous", NULL), UR_OK);
+    assert_int_equal(file.info.step, 38);
+    ur_checkpoint_close(&file);
+
+    damage("last.ckpt");
+    damage("last.ckpt.previous");
+    ur_train_result_release(&witness->result);
+    assert_int_equal(run(&spec, true, 2, witness), UR_BAD_CHECKPOINT);
+    release(witness);
+    release(undisturbed);
+}
+
+static void test_without_a_checkpoint_resume_starts(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *witness = calloc(1, sizeof *witness);
+    assert_int_equal(run(&spec, true, 2, witness), UR_OK);
+    assert_int_equal(witness->start.first_step, 0);
+    assert_int_equal(witness->n_points, STEPS);
+    release(witness);
+}
+
+static void test_another_job_is_not_resumed(void **state)
+{
+    (void)state;
+    struct ur_spec spec, other;
+    small_spec(&spec);
+    struct witness *witness = expected(&spec);
+    ur_train_result_release(&witness->result);
+
+    other = spec;
+    other.train.seed = 2;
+    assert_int_equal(run(&other, true, 2, witness), UR_CONFLICT);
+    assert_non_null(strstr(witness->error.detail, "specification"));
+    other = spec;
+    other.data.seed = 5; /* part of the specification as well as of the digest */
+    assert_int_equal(run(&other, true, 2, witness), UR_CONFLICT);
+    other = spec; /* what does not decide the result may differ */
+    ur_copy(other.name, sizeof other.name, "renamed");
+    other.run.checkpoint_s = 1;
+    assert_int_equal(run(&other, true, 1, witness), UR_OK);
+    release(witness);
+}
+
+static void test_stop_keeps_what_was_learnt(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *witness = calloc(1, sizeof *witness);
+    witness->command = UR_COMMAND_STOP;
+    witness->at_step = 20;
+    assert_int_equal(run(&spec, false, 2, witness), UR_OK);
+    assert_true(witness->result.stopped);
+    assert_int_equal(witness->result.steps, 20);
+    assert_int_equal(witness->epochs[witness->n_epochs - 1].step, 20);
+    assert_true(is_there("model.unroll"));
+    ur_train_result_release(&witness->result);
+
+    /* Asked for once the steps are done, it changes nothing. */
+    witness->at_step = STEPS;
+    assert_int_equal(run(&spec, false, 2, witness), UR_OK);
+    assert_false(witness->result.stopped);
+    release(witness);
+}
+
+static void test_a_stopped_run_can_go_on(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *undisturbed = expected(&spec);
+    struct witness *witness = calloc(1, sizeof *witness);
+    witness->command = UR_COMMAND_STOP;
+    witness->at_step = 20;
+    assert_int_equal(run(&spec, false, 2, witness), UR_OK);
+    ur_train_result_release(&witness->result);
+    witness->command = UR_COMMAND_NONE;
+    assert_int_equal(run(&spec, true, 2, witness), UR_OK);
+    assert_same_end(witness, undisturbed);
+    release(witness);
+    release(undisturbed);
+}
+
+static void test_cancel_keeps_nothing(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    for (int32_t at_evaluation = 0; at_evaluation <= 5; at_evaluation += 5) {
+        struct witness *witness = calloc(1, sizeof *witness);
+        witness->command = UR_COMMAND_CANCEL;
+        witness->at_step = 30;
+        witness->at_evaluation = at_evaluation;
+        assert_int_equal(run(&spec, false, 2, witness), UR_CANCELLED);
+        assert_false(is_there("last.ckpt") || is_there("last.ckpt.previous"));
+        assert_false(is_there("best.ckpt") || is_there("model.unroll"));
+        release(witness);
+    }
+}
+
+static void test_checkpoint_on_request(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *witness = expected(&spec);
+    const int usual = witness->n_last;
+    ur_train_result_release(&witness->result);
+    witness->command = UR_COMMAND_CHECKPOINT;
+    witness->at_step = 20;
+    assert_int_equal(run(&spec, false, 2, witness), UR_OK);
+    assert_int_equal(witness->n_last, usual + 1);
+    release(witness);
+}
+
+/* Without a memory and with the smallest epsilon the first vanishing gradient throws weights out
+ * of every bound, and back-propagation through them leaves the finite numbers. */
+static void test_a_diverged_run_keeps_finite_weights(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    struct ur_checkpoint_file file = {0};
+    small_spec(&spec);
+    spec.train.learning_rate = 1000;
+    spec.train.beta1 = 0.9;
+    spec.train.beta2 = 0;
+    spec.train.epsilon = 1e-300;
+    struct witness *witness = calloc(1, sizeof *witness);
+    assert_int_equal(run(&spec, false, 2, witness), UR_DIVERGED);
+    const int32_t at = witness->result.steps;
+    assert_in_range(at, 1, STEPS - 1);
+    assert_int_equal(witness->n_points, at + 1); /* the failing step is told, not applied */
+    assert_int_equal(ur_checkpoint_open(&file, folder, "model.unroll", NULL), UR_OK);
+    assert_int_equal(file.info.step, at);
+    ur_checkpoint_close(&file);
+    char digest[UR_SHA256_HEX_BYTES];
+    ur_copy(digest, sizeof digest, witness->result.weights_sha256);
+    ur_train_result_release(&witness->result);
+
+    /* Resumed, it fails again at the same step. */
+    assert_int_equal(run(&spec, true, 1, witness), UR_DIVERGED);
+    assert_int_equal(witness->n_points, 1);
+    assert_int_equal(witness->result.steps, at);
+    assert_string_equal(witness->result.weights_sha256, digest);
+    release(witness);
+}
+
+static void test_no_validation_split(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    spec.train.validation = 0;
+    struct witness *witness = expected(&spec);
+    assert_int_equal(witness->result.validation.images, 0);
+    assert_true(isnan(witness->epochs[0].validation_accuracy));
+    assert_int_equal(witness->n_best, 0);
+    assert_false(is_there("best.ckpt"));
+    release(witness);
+}
+
+static void test_epochs_become_steps(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    assert_int_equal(ur_train_steps(&spec, 400), STEPS);
+    spec.train.steps = 0;
+    spec.train.epochs = 1;
+    assert_int_equal(ur_train_steps(&spec, 400), 13);
+    spec.train.epochs = 2;
+    assert_int_equal(ur_train_steps(&spec, 400), 25);
+    spec.train.epochs = 100000;
+    spec.train.batch = 1;
+    assert_int_equal(ur_train_steps(&spec, 2000000000), INT32_MAX);
+
+    small_spec(&spec);
+    spec.train.steps = 0;
+    spec.train.epochs = 2;
+    struct witness *witness = expected(&spec);
+    assert_int_equal(witness->result.steps, 25);
+    assert_int_equal(witness->result.epochs, 2);
+    assert_int_equal(witness->n_epochs, 2);
+    release(witness);
+}
+
+static void test_a_job_too_big_is_refused_with_numbers(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    struct rlimit old, limit;
+    small_spec(&spec);
+    spec.model.hidden = UR_MAX_HIDDEN;
+    spec.train.batch = UR_MAX_BATCH; /* 128 gradients of 268 MB */
+    struct witness *witness = calloc(1, sizeof *witness);
+    assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+    limit = old;
+    limit.rlim_cur = (rlim_t)4 << 30;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    const size_t available = ur_memory_available();
+    const enum ur_status status = run(&spec, false, 2, witness);
+    assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+    assert_true(available < (size_t)4 << 30);
+    assert_int_equal(status, UR_JOB_TOO_BIG);
+    size_t needs = 0, there = 0;
+    assert_int_equal(sscanf(witness->error.detail, "The job needs %zu bytes of memory, and %zu",
+                            &needs, &there),
+                     2);
+    assert_true(needs > (size_t)30 << 30 && there < (size_t)4 << 30);
+    release(witness);
+}
+
+static void test_unknown_data_are_said_so(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    ur_copy(spec.dataset, sizeof spec.dataset, "no-such-set");
+    struct witness *witness = calloc(1, sizeof *witness);
+    assert_int_equal(run(&spec, false, 1, witness), UR_UNKNOWN_DATASET);
+    assert_non_null(strstr(witness->error.detail, "no-such-set"));
+    release(witness);
+}
+
+#define RUN_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN_TEST(test_an_undisturbed_run),
+        RUN_TEST(test_the_model_file_is_what_was_learnt),
+        RUN_TEST(test_suspended_anywhere_it_ends_the_same),
+        RUN_TEST(test_suspended_while_evaluating_it_ends_the_same),
+        RUN_TEST(test_a_finished_run_can_be_resumed),
+        RUN_TEST(test_a_damaged_checkpoint_falls_back),
+        RUN_TEST(test_without_a_checkpoint_resume_starts),
+        RUN_TEST(test_another_job_is_not_resumed),
+        RUN_TEST(test_stop_keeps_what_was_learnt),
+        RUN_TEST(test_a_stopped_run_can_go_on),
+        RUN_TEST(test_cancel_keeps_nothing),
+        RUN_TEST(test_checkpoint_on_request),
+        RUN_TEST(test_a_diverged_run_keeps_finite_weights),
+        RUN_TEST(test_no_validation_split),
+        RUN_TEST(test_epochs_become_steps),
+        RUN_TEST(test_a_job_too_big_is_refused_with_numbers),
+        RUN_TEST(test_unknown_data_are_said_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
