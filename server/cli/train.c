@@ -1,0 +1,86 @@
+/* `unroll train`: a job right here, without a daemon. The worker takes this process over. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "unroll/clock.h"
+#include "unroll/limits.h"
+#include "unroll/spec.h"
+#include "unroll/text.h"
+
+enum { OUT_BYTES = 512 };
+
+static const char default_folder[] = "unroll-out";
+
+/* The worker would find the same mistakes, but only after the folder was made. */
+static enum ur_status check_spec(const char *path, struct ur_spec *spec, struct ur_error *error)
+{
+    char *json = NULL;
+    size_t length = 0;
+    static struct ur_field_errors fields;
+    enum ur_status status = ur_read_file(path, UR_JSON_MAX_BYTES, &json, &length, error);
+    if (status == UR_OK)
+        status = ur_spec_parse(spec, json, length, &fields, error);
+    free(json);
+    if (status == UR_INVALID_SPEC)
+        for (int32_t i = 0; i < fields.count; i++)
+            fprintf(stderr, "%s %s\n", fields.items[i].pointer, fields.items[i].detail);
+    return status;
+}
+
+/* Names a folder by the job and the moment, ./unroll-out/smoke-20261123-214501. */
+static enum ur_status name_folder(const char *name, char out[OUT_BYTES], struct ur_error *error)
+{
+    time_t now = (time_t)(ur_clock_wall_us() / 1000000);
+    struct tm parts;
+    char moment[32];
+    localtime_r(&now, &parts);
+    strftime(moment, sizeof moment, "%Y%m%d-%H%M%S", &parts);
+    if (mkdir(default_folder, 0777) != 0 && errno != EEXIST)
+        return ur_fail_errno(error, errno, "Making the folder %s failed", default_folder);
+    snprintf(out, OUT_BYTES, "%s/%s-%s", default_folder, name, moment);
+    return UR_OK;
+}
+
+static enum ur_status make_folder(const struct ur_cli *cli, const char *name,
+                                  char out[OUT_BYTES], struct ur_error *error)
+{
+    enum ur_status status = UR_OK;
+    if (cli->out == NULL)
+        status = name_folder(name, out, error);
+    else if (!ur_copy(out, OUT_BYTES, cli->out))
+        status = ur_fail(error, UR_USAGE, "The path after --out is too long.");
+    if (status == UR_OK && mkdir(out, 0777) != 0 && errno != EEXIST)
+        status = ur_fail_errno(error, errno, "Making the folder %s failed", out);
+    return status;
+}
+
+enum ur_status ur_command_train(struct ur_cli *cli, struct ur_error *error)
+{
+    static struct ur_spec spec;
+    char program[2048], folder[OUT_BYTES];
+    int64_t threads;
+    if (cli->threads != NULL && !ur_parse_int64(cli->threads, 0, UR_MAX_THREADS, &threads))
+        return ur_fail(error, UR_USAGE, "--threads must be 0..%d, got %s.", (int)UR_MAX_THREADS,
+                       cli->threads);
+    enum ur_status status = check_spec(cli->arguments[0], &spec, error);
+    if (status == UR_OK)
+        status = ur_sibling("unroll-train", program, sizeof program, error);
+    if (status == UR_OK)
+        status = make_folder(cli, spec.name, folder, error);
+    if (status != UR_OK)
+        return status;
+
+    fprintf(stderr, "%s: checkpoints, the model and the report go to %s\n", spec.name, folder);
+    char spec_flag[] = "--spec", out_flag[] = "--out", threads_flag[] = "--threads";
+    char *threads_text = cli->threads != NULL ? strdup(cli->threads) : NULL;
+    char *arguments[] = {program,      spec_flag, cli->arguments[0],
+                         out_flag,     folder,    threads_text != NULL ? threads_flag : NULL,
+                         threads_text, NULL};
+    fflush(NULL);
+    execv(program, arguments);
+    status = ur_fail_errno(error, errno, "Starting %s failed", program);
+    free(threads_text);
+    return status;
+}
