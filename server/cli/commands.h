@@ -53,6 +53,10 @@ void ur_show_failure(const struct ur_cli *cli, const struct ur_error *error);
 enum ur_status ur_read_file(const char *path, size_t maximum, char **bytes, size_t *n_bytes,
                             struct ur_error *error);
 
+/* As ur_read_file, with the path in the sentence of a failure. */
+enum ur_status ur_read_named(const char *path, size_t maximum, char **bytes, size_t *n_bytes,
+                             struct ur_error *error);
+
 /* Writes the path of a program that lies beside this one. */
 enum ur_status ur_sibling(const char *program, char *out, size_t size, struct ur_error *error);
 

@@ -28,7 +28,7 @@ enum ur_status ur_read_file(const char *path, size_t maximum, char **bytes, size
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return ur_fail_errno(error, errno, "%s", path);
+        return ur_fail_errno(error, errno, "The file cannot be opened");
     struct ur_text text;
     ur_text_init(&text, maximum);
     enum ur_status status = read_all(fd, &text, error);
@@ -40,6 +40,14 @@ enum ur_status ur_read_file(const char *path, size_t maximum, char **bytes, size
     if (status == UR_OK && *bytes == NULL)
         status = ur_fail(error, UR_NO_MEMORY, "There is no memory for the file.");
     return status;
+}
+
+enum ur_status ur_read_named(const char *path, size_t maximum, char **bytes, size_t *n_bytes,
+                             struct ur_error *error)
+{
+    struct ur_error own = {0};
+    enum ur_status status = ur_read_file(path, maximum, bytes, n_bytes, &own);
+    return status == UR_OK ? UR_OK : ur_fail(error, status, "%s: %s", path, own.detail);
 }
 
 enum ur_status ur_sibling(const char *program, char *out, size_t size, struct ur_error *error)

@@ -60,7 +60,7 @@ static enum ur_status read_spec(struct ur_cli *cli, const char *word, char **spe
     *spec = NULL;
     bool preset = ur_name_valid(word) && strcmp(word, "-") != 0 && access(word, F_OK) != 0;
     if (!preset)
-        return ur_read_file(word, UR_JSON_MAX_BYTES, spec, n_bytes, error);
+        return ur_read_named(word, UR_JSON_MAX_BYTES, spec, n_bytes, error);
     enum ur_status status = find_preset(cli, word, spec, error);
     *n_bytes = *spec != NULL ? strlen(*spec) : 0;
     return status;
@@ -179,48 +179,56 @@ enum ur_status ur_command_show(struct ur_cli *cli, struct ur_error *error)
     return UR_OK;
 }
 
-/* Sends one request for each id on the command line, and goes on past one that fails: *error
- * keeps the first. */
+/* Sends one request and says what came of it. */
+static enum ur_status one_job(struct ur_cli *cli, const char *word, const char *method,
+                              const char *verb, const char *said)
+{
+    char id[65];
+    json_t *reply = NULL;
+    struct ur_error error = {0};
+    enum ur_status status = ur_job_id(cli, word, id, &error);
+    if (status == UR_OK)
+        status =
+            ur_client_call(&cli->client, method, &reply, &error, "/v1/jobs/%s%s", id, verb);
+    if (status == UR_OK && reply == NULL) /* a removed job has nothing to show */
+        reply = json_pack("{s:s,s:b}", "id", id, "deleted", 1);
+    if (status != UR_OK)
+        ur_show_failure(cli, &error);
+    else if (cli->json)
+        ur_show_json(stdout, reply);
+    else
+        printf("%s: %s\n", id, said);
+    json_decref(reply);
+    return status;
+}
+
+/* Goes on past a job that fails, and ends with the first failure. */
 static enum ur_status for_each_job(struct ur_cli *cli, const char *method, const char *verb,
-                                   const char *said, struct ur_error *error)
+                                   const char *said)
 {
     enum ur_status first = UR_OK;
     for (int i = 0; i < cli->n_arguments; i++) {
-        char id[65];
-        json_t *job = NULL;
-        struct ur_error own = {0};
-        enum ur_status status = ur_job_id(cli, cli->arguments[i], id, &own);
-        if (status == UR_OK)
-            status =
-                ur_client_call(&cli->client, method, &job, &own, "/v1/jobs/%s%s", id, verb);
-        if (status != UR_OK && first == UR_OK) {
+        enum ur_status status = one_job(cli, cli->arguments[i], method, verb, said);
+        if (first == UR_OK)
             first = status;
-            *error = own;
-        } else if (status != UR_OK) {
-            ur_show_failure(cli, &own);
-        } else if (cli->json) {
-            json_t *gone = job == NULL ? json_pack("{s:s,s:b}", "id", id, "deleted", 1) : NULL;
-            ur_show_json(stdout, job != NULL ? job : gone);
-            json_decref(gone);
-        } else {
-            printf("%s: %s\n", id, said);
-        }
-        json_decref(job);
     }
     return first;
 }
 
 enum ur_status ur_command_stop(struct ur_cli *cli, struct ur_error *error)
 {
-    return for_each_job(cli, "POST", ":stop", "stopping; what it learnt is kept", error);
+    (void)error; /* each job has had its own line */
+    return for_each_job(cli, "POST", ":stop", "stopping; what it learnt is kept");
 }
 
 enum ur_status ur_command_cancel(struct ur_cli *cli, struct ur_error *error)
 {
-    return for_each_job(cli, "POST", ":cancel", "cancelled; nothing is kept", error);
+    (void)error; /* each job has had its own line */
+    return for_each_job(cli, "POST", ":cancel", "cancelled; nothing is kept");
 }
 
 enum ur_status ur_command_rm(struct ur_cli *cli, struct ur_error *error)
 {
-    return for_each_job(cli, "DELETE", "", "removed", error);
+    (void)error; /* each job has had its own line */
+    return for_each_job(cli, "DELETE", "", "removed");
 }

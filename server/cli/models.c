@@ -28,6 +28,8 @@ static enum ur_status classify_file(struct ur_cli *cli, const char *path, json_t
 {
     char *bytes = NULL, address[160];
     size_t n_bytes = 0;
+    json_decref(cli->client.problem); /* the file before this one may have left its own */
+    cli->client.problem = NULL;
     enum ur_status status = ur_read_file(path, UR_IMAGE_MAX_BYTES, &bytes, &n_bytes, error);
     if (status != UR_OK)
         return status;

@@ -19,7 +19,7 @@ static enum ur_status check_spec(const char *path, struct ur_spec *spec, struct 
     char *json = NULL;
     size_t length = 0;
     static struct ur_field_errors fields;
-    enum ur_status status = ur_read_file(path, UR_JSON_MAX_BYTES, &json, &length, error);
+    enum ur_status status = ur_read_named(path, UR_JSON_MAX_BYTES, &json, &length, error);
     if (status == UR_OK)
         status = ur_spec_parse(spec, json, length, &fields, error);
     free(json);

@@ -14,6 +14,8 @@
 /* About five minutes of a daemon that does not come back. */
 enum { MAX_ATTEMPTS = 100 };
 
+static volatile sig_atomic_t interrupted;
+
 struct watch {
     struct ur_progress progress;
     struct ur_event_reader reader;
@@ -22,8 +24,6 @@ struct watch {
     int attempts; /* in vain since the last byte */
     char state[24];
 };
-
-static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal_number)
 {
@@ -57,7 +57,8 @@ static void show_event_json(const struct watch *watch, const char *name, json_t 
     json_t *event =
         json_pack("{s:s,s:s,s:O}", "event", name, "id", watch->reader.last_id, "data", data);
     ur_show_json(stdout, event);
-    fflush(stdout);
+    if (fflush(stdout) != 0) /* whoever read the events is gone */
+        interrupted = 1;
     json_decref(event);
 }
 
