@@ -12,7 +12,6 @@
 #include "http.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -23,16 +22,11 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "guard.h"
+#include "exchange.h"
 #include "hub.h"
 #include "listen.h"
-#include "meter.h"
 #include "pool.h"
-#include "reply.h"
-#include "request.h"
-#include "routes.h"
 #include "unroll/clock.h"
-#include "unroll/limits.h"
 #include "unroll/log.h"
 #include "watchdog.h"
 
@@ -45,51 +39,28 @@ enum {
     FLUSH_WAIT_MS = 500,  /* for answers to leave */
     LOG_LINES_PER_S = 10, /* of the library */
 };
-#define BODIES_MAX_BYTES ((size_t)256 << 20) /* of all bodies that are being received */
 
 struct ur_http {
-    struct ur_server server;
-    struct ur_guard guard;
+    struct ur_front front;
     struct MHD_Daemon *daemon;
     struct ur_pool *pool;
     struct ur_watchdog *watchdog;
-    struct ur_meter meter;
     sem_t parses;
     pthread_t ticker;
     bool ticking;
-    atomic_bool closing;
     atomic_int suspended; /* connections */
     atomic_int requests;  /* begun and not yet answered in full */
-    atomic_size_t bodies; /* bytes */
-    uint32_t run;         /* a random number, the first half of every request's */
-    atomic_uint_fast64_t next_id;
-    atomic_int log_lines;
-};
-
-/* One request on its way. It is freed as soon as its answer is queued, so that ten thousand
- * streams hold none. */
-struct exchange {
-    struct ur_task task; /* first: the pool hands it back */
-    struct ur_http *http;
-    struct ur_peer *peer;
-    enum { FRESH, RECEIVING, READY } state;
-    struct ur_request request;
-    struct ur_reply reply;
-    struct ur_error error;
-    struct ur_text body;
-    size_t counted; /* bytes of the body, in http->bodies */
-    int64_t started_us;
-    char target[UR_TARGET_BYTES];
+    atomic_int log_lines; /* of the library, in this second */
 };
 
 struct ur_meter *ur_http_meter(struct ur_http *http)
 {
-    return &http->meter;
+    return &http->front.meter;
 }
 
 bool ur_http_closing(const struct ur_http *http)
 {
-    return atomic_load(&http->closing);
+    return atomic_load(&http->front.closing);
 }
 
 const char *ur_http_library(void)
@@ -99,7 +70,7 @@ const char *ur_http_library(void)
 
 int ur_http_port(const struct ur_http *http)
 {
-    return http->guard.port;
+    return http->front.guard.port;
 }
 
 void ur_http_parse_begin(struct ur_http *http)
@@ -118,7 +89,7 @@ void ur_http_parse_end(struct ur_http *http)
 bool ur_http_suspend_begin(struct ur_http *http)
 {
     atomic_fetch_add(&http->suspended, 1);
-    if (!atomic_load(&http->closing))
+    if (!atomic_load(&http->front.closing))
         return true;
     atomic_fetch_sub(&http->suspended, 1);
     return false;
@@ -127,16 +98,6 @@ bool ur_http_suspend_begin(struct ur_http *http)
 void ur_http_suspend_end(struct ur_http *http)
 {
     atomic_fetch_sub(&http->suspended, 1);
-}
-
-static void exchange_free(struct exchange *exchange)
-{
-    if (exchange == NULL)
-        return;
-    atomic_fetch_sub(&exchange->http->bodies, exchange->counted);
-    ur_text_release(&exchange->body);
-    ur_reply_release(&exchange->reply);
-    free(exchange);
 }
 
 static struct ur_peer *peer_of(struct MHD_Connection *connection)
@@ -153,20 +114,18 @@ static int descriptor_of(struct MHD_Connection *connection)
     return info == NULL ? -1 : info->connect_fd;
 }
 
-/* The first line of a request has come: the only moment at which its target can be seen as
- * sent. */
+/* The first line of a request has come: here alone can its target be seen as it was sent. */
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
     struct ur_http *http = context;
     atomic_fetch_add(&http->requests, 1);
-    struct exchange *exchange = calloc(1, sizeof *exchange);
+    struct ur_exchange *exchange =
+        ur_exchange_create(&http->front, target != NULL ? target : "");
     if (exchange == NULL)
         return NULL;
-    exchange->http = http;
     exchange->peer = peer_of(connection);
-    exchange->started_us = ur_clock_us();
-    ur_copy(exchange->target, sizeof exchange->target, target != NULL ? target : "");
-    ur_reply_init(&exchange->reply);
+    exchange->request.http = http;
+    exchange->request.connection = connection;
     ur_peer_enter(exchange->peer, UR_PEER_HEAD);
     return exchange;
 }
@@ -176,7 +135,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 {
     (void)code;
     struct ur_http *http = context;
-    exchange_free(*state);
+    ur_exchange_destroy(*state);
     *state = NULL;
     atomic_fetch_sub(&http->requests, 1);
     ur_peer_enter(peer_of(connection), UR_PEER_IDLE);
@@ -188,10 +147,10 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     struct ur_http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *peer = ur_watchdog_join(http->watchdog, descriptor_of(connection));
-        atomic_fetch_add(&http->meter.connections, 1);
+        atomic_fetch_add(&http->front.meter.connections, 1);
     } else {
         ur_watchdog_leave(http->watchdog, *peer);
-        atomic_fetch_sub(&http->meter.connections, 1);
+        atomic_fetch_sub(&http->front.meter.connections, 1);
     }
 }
 
@@ -220,19 +179,20 @@ static enum MHD_Result collect(void *context, enum MHD_ValueKind kind, const cha
 {
     (void)kind;
     struct collecting *to = context;
-    if (to->count == to->maximum) {
-        to->full = true;
+    to->full = to->count == to->maximum;
+    if (to->full)
         return MHD_NO;
+    if (value == NULL) { /* "?name" without an equals sign */
+        value = "";
+        n_value = 0;
     }
-    to->pairs[to->count++] = (struct ur_pair){.name = name,
-                                              .n_name = n_name,
-                                              .value = value != NULL ? value : "",
-                                              .n_value = value != NULL ? n_value : 0};
+    to->pairs[to->count++] =
+        (struct ur_pair){.name = name, .n_name = n_name, .value = value, .n_value = n_value};
     return MHD_YES;
 }
 
-static enum ur_status read_head(struct exchange *exchange, struct MHD_Connection *connection,
-                                struct ur_error *error)
+/* Gives the request its headers and parameters, by reference. */
+static enum ur_status read_head(struct ur_exchange *exchange, struct MHD_Connection *connection)
 {
     struct ur_request *request = &exchange->request;
     struct collecting headers = {.pairs = request->headers, .maximum = UR_MAX_HEADERS};
@@ -242,98 +202,49 @@ static enum ur_status read_head(struct exchange *exchange, struct MHD_Connection
     request->n_headers = headers.count;
     request->n_query = query.count;
     if (headers.full || query.full)
-        return ur_fail(error, UR_BAD_REQUEST,
+        return ur_fail(&exchange->error, UR_BAD_REQUEST,
                        "There are more than %d headers or more than %d parameters.",
                        UR_MAX_HEADERS, UR_MAX_QUERY);
     return UR_OK;
 }
 
-/* Everything that is decided before a byte of the body is read. *refused: by the guard. */
-static enum ur_status admit(struct exchange *exchange, struct MHD_Connection *connection,
-                            struct ur_framing *framing, bool *refused)
-{
-    struct ur_request *request = &exchange->request;
-    struct ur_error *error = &exchange->error;
-    char allow[64] = "";
-    *refused = true;
-    enum ur_status status = read_head(exchange, connection, error);
-    if (status == UR_OK)
-        status = ur_guard_check(&exchange->http->guard, request, framing, error);
-    if (status != UR_OK)
-        return status;
-    *refused = false;
-    if (atomic_load(&exchange->http->closing))
-        return ur_fail(error, UR_UNAVAILABLE, "The server is stopping.");
-    status = ur_route_find(request, allow, error);
-    if (status == UR_OK)
-        status = ur_route_check_query(request, error);
-    if (status == UR_OK)
-        status = ur_route_check_body(request, framing->expected, framing->chunked, error);
-    if (status == UR_METHOD) {
-        ur_reply_problem(&exchange->reply, error);
-        ur_reply_header(&exchange->reply, "Allow", "%s", allow);
-    }
-    return status;
-}
-
 /* Queues the answer and frees the exchange. */
-static enum MHD_Result answer(struct exchange *exchange, struct MHD_Connection *connection,
+static enum MHD_Result answer(struct ur_exchange *exchange, struct MHD_Connection *connection,
                               void **state)
 {
-    struct ur_http *http = exchange->http;
     struct ur_reply *reply = &exchange->reply;
     bool stream = reply->stream != NULL;
-    reply->close = reply->close || atomic_load(&http->closing);
+    reply->close = reply->close || atomic_load(&exchange->front->closing);
     struct MHD_Response *response = ur_reply_response(reply, &exchange->request);
     if (response == NULL)
         return MHD_NO;
-    ur_meter_answer(&http->meter, exchange->request.route, reply->status,
-                    ur_clock_us() - exchange->started_us);
+    ur_exchange_measure(exchange, reply->status);
     ur_peer_enter(exchange->peer, stream ? UR_PEER_STREAM : UR_PEER_WRITE);
     enum MHD_Result result =
         MHD_queue_response(connection, (unsigned int)reply->status, response);
     MHD_destroy_response(response);
-    exchange_free(exchange);
+    ur_exchange_destroy(exchange);
     *state = NULL;
     return result;
 }
 
-static void fill_request(struct exchange *exchange, struct MHD_Connection *connection,
-                         const char *path, const char *method, const char *version)
-{
-    struct ur_http *http = exchange->http;
-    struct ur_request *request = &exchange->request;
-    request->server = &http->server;
-    request->http = http;
-    request->connection = connection;
-    request->method = method;
-    request->version = version;
-    request->path = path;
-    request->target = exchange->target;
-    snprintf(request->id, sizeof request->id, "%08" PRIx32 "-%08" PRIxFAST64, http->run,
-             atomic_fetch_add(&http->next_id, 1) & 0xffffffff);
-}
-
-static enum MHD_Result begin(struct exchange *exchange, struct MHD_Connection *connection,
+/*
+ * Decides on the head. Whoever is refused by the guard, or would send a body for nothing, is
+ * answered now and cut off: the library then parses nothing of what follows.
+ */
+static enum MHD_Result begin(struct ur_exchange *exchange, struct MHD_Connection *connection,
                              void **state)
 {
-    struct ur_framing framing = {0};
-    bool refused = false;
-    enum ur_status status = admit(exchange, connection, &framing, &refused);
-    bool body = framing.chunked || framing.expected > 0;
-    if (status == UR_OK) {
-        exchange->state = RECEIVING;
-        ur_text_init(&exchange->body, exchange->request.route->limit);
+    bool body = false, refused = true;
+    enum ur_status status = read_head(exchange, connection);
+    if (status != UR_OK)
+        ur_exchange_fail(exchange);
+    else
+        status = ur_exchange_admit(exchange, &body, &refused);
+    if (status == UR_OK || (!refused && !body)) {
         ur_peer_enter(exchange->peer, body ? UR_PEER_BODY : UR_PEER_ANSWER);
         return MHD_YES;
     }
-    if (status != UR_METHOD)
-        ur_reply_problem(&exchange->reply, &exchange->error);
-    if (refused)
-        atomic_fetch_add(&exchange->http->meter.refused, 1);
-    exchange->state = READY;
-    if (!refused && !body)
-        return MHD_YES; /* answered by the next call, and the connection is kept */
     exchange->reply.close = true;
     ur_peer_linger(exchange->peer);
     return answer(exchange, connection, state);
@@ -344,7 +255,7 @@ static enum MHD_Result begin(struct exchange *exchange, struct MHD_Connection *c
  * after it, and this body may never end: so the answer is written past the library, and the
  * connection lingers until the client has had time to read it.
  */
-static enum MHD_Result cut(struct exchange *exchange, struct MHD_Connection *connection)
+static enum MHD_Result cut(struct ur_exchange *exchange, struct MHD_Connection *connection)
 {
     struct ur_text raw;
     ur_text_init(&raw, 8192);
@@ -354,87 +265,50 @@ static enum MHD_Result cut(struct exchange *exchange, struct MHD_Connection *con
     (void)sent; /* whoever does not read while sending may miss it */
     ur_text_release(&raw);
     ur_peer_linger(exchange->peer);
-    ur_meter_answer(&exchange->http->meter, exchange->request.route,
-                    ur_status_http(exchange->error.status),
-                    ur_clock_us() - exchange->started_us);
+    ur_exchange_measure(exchange, ur_status_http(exchange->error.status));
     return MHD_NO;
 }
 
-static enum MHD_Result receive(struct exchange *exchange, struct MHD_Connection *connection,
+static enum MHD_Result receive(struct ur_exchange *exchange, struct MHD_Connection *connection,
                                const char *bytes, size_t *count)
 {
-    size_t limit = exchange->request.route->limit;
     ur_peer_received(exchange->peer, *count);
-    if (*count > limit - exchange->body.length) {
-        ur_fail(&exchange->error, UR_TOO_LARGE,
-                "The body is larger than the limit of %zu bytes.", limit);
+    if (exchange->state == UR_EXCHANGE_RECEIVING &&
+        ur_exchange_receive(exchange, bytes, *count) != UR_OK)
         return cut(exchange, connection);
-    }
-    exchange->counted += *count;
-    if (atomic_fetch_add(&exchange->http->bodies, *count) > BODIES_MAX_BYTES) {
-        ur_fail(&exchange->error, UR_UNAVAILABLE, "Too many bodies are being received.");
-        return cut(exchange, connection);
-    }
-    ur_text_append(&exchange->body, bytes, *count);
-    if (exchange->body.failed) {
-        ur_fail(&exchange->error, UR_NO_MEMORY, "There is no memory for the body.");
-        return cut(exchange, connection);
-    }
     *count = 0;
     return MHD_YES;
-}
-
-/* Calls the route. */
-static void run(struct exchange *exchange)
-{
-    struct ur_request *request = &exchange->request;
-    struct ur_reply *reply = &exchange->reply;
-    request->body = ur_text_get(&exchange->body);
-    request->body_bytes = exchange->body.length;
-    enum ur_status status = request->route->function(request, reply, &exchange->error);
-    if (status != UR_OK) {
-        exchange->error.status = status;
-        ur_reply_problem(reply, &exchange->error);
-    }
-    if (reply->status >= 500)
-        ur_log(UR_LOG_WARNING, "request %s: %s %s: %d %s", request->id, request->method,
-               request->path, reply->status, exchange->error.detail);
-    ur_reply_settle(reply, request);
-    exchange->state = READY;
 }
 
 /* In a thread of the pool. After the resume the exchange belongs to the poll thread again. */
 static void run_task(struct ur_task *task)
 {
-    struct exchange *exchange = (struct exchange *)task;
-    struct ur_http *http = exchange->http;
-    run(exchange);
+    struct ur_exchange *exchange = (struct ur_exchange *)task;
+    struct ur_http *http = exchange->request.http;
+    ur_exchange_run(exchange);
     MHD_resume_connection(exchange->request.connection);
     ur_http_suspend_end(http);
 }
 
-static enum MHD_Result complete(struct exchange *exchange, struct MHD_Connection *connection,
+static enum MHD_Result complete(struct ur_exchange *exchange, struct MHD_Connection *connection,
                                 void **state)
 {
-    struct ur_http *http = exchange->http;
-    const struct ur_route *route = exchange->request.route;
-    bool files = route->run == UR_RUN_ASSET && http->server.config->web_dir[0] != '\0';
+    struct ur_http *http = exchange->request.http;
     ur_peer_enter(exchange->peer, UR_PEER_ANSWER);
-    if (route->run != UR_RUN_POOL && !files) {
-        run(exchange);
+    if (!ur_exchange_waits(exchange)) {
+        ur_exchange_run(exchange);
         return answer(exchange, connection, state);
     }
     if (!ur_http_suspend_begin(http)) {
         ur_fail(&exchange->error, UR_UNAVAILABLE, "The server is stopping.");
-        ur_reply_problem(&exchange->reply, &exchange->error);
+        ur_exchange_fail(exchange);
         return answer(exchange, connection, state);
     }
     /* Suspended first: the pool may be done before submit returns. */
     MHD_suspend_connection(connection);
     exchange->task.run = run_task;
     if (ur_pool_submit(http->pool, &exchange->task, &exchange->error) != UR_OK) {
-        ur_reply_problem(&exchange->reply, &exchange->error);
-        exchange->state = READY;
+        ur_exchange_fail(exchange);
         MHD_resume_connection(connection);
         ur_http_suspend_end(http);
     }
@@ -446,20 +320,20 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   const char *upload, size_t *upload_size, void **state)
 {
     (void)context;
-    struct exchange *exchange = *state;
+    struct ur_exchange *exchange = *state;
     if (exchange == NULL)
         return MHD_NO; /* there was no memory for it */
-    switch (exchange->state) {
-    case FRESH:
-        fill_request(exchange, connection, path, method, version);
+    if (exchange->state == UR_EXCHANGE_FRESH) {
+        exchange->request.path = path;
+        exchange->request.method = method;
+        exchange->request.version = version;
         return begin(exchange, connection, state);
-    case RECEIVING:
-        return *upload_size > 0 ? receive(exchange, connection, upload, upload_size)
-                                : complete(exchange, connection, state);
-    case READY:
-        return answer(exchange, connection, state);
     }
-    return MHD_NO;
+    if (*upload_size > 0)
+        return receive(exchange, connection, upload, upload_size);
+    if (exchange->state == UR_EXCHANGE_READY)
+        return answer(exchange, connection, state);
+    return complete(exchange, connection, state);
 }
 
 /* Once a second: slow connections, heartbeats, the library's log allowance. */
@@ -467,7 +341,7 @@ static void *tick(void *context)
 {
     struct ur_http *http = context;
     int64_t next_us = ur_clock_us();
-    while (!atomic_load(&http->closing)) {
+    while (!atomic_load(&http->front.closing)) {
         int64_t now_us = ur_clock_us();
         if (now_us < next_us) {
             ur_watchdog_wait(http->watchdog, (int)((next_us - now_us) / 1000) + 1);
@@ -475,16 +349,16 @@ static void *tick(void *context)
         }
         next_us = now_us + 1000000;
         atomic_store(&http->log_lines, 0);
-        atomic_fetch_add(&http->meter.cut,
+        atomic_fetch_add(&http->front.meter.cut,
                          (uint_fast64_t)ur_watchdog_tick(http->watchdog, now_us));
-        ur_hub_tick(http->server.hub);
+        ur_hub_tick(http->front.server.hub);
     }
     return NULL;
 }
 
 static enum ur_status start_library(struct ur_http *http, int listener, struct ur_error *error)
 {
-    const struct ur_config *config = http->server.config;
+    const struct ur_config *config = http->front.server.config;
     int32_t connections = ur_listen_affordable(config->max_connections);
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listener, NULL},
@@ -512,7 +386,7 @@ static enum ur_status start_library(struct ur_http *http, int listener, struct u
 static enum ur_status start_threads(struct ur_http *http, int listener, struct ur_error *error)
 {
     enum ur_status status =
-        ur_pool_create(&http->pool, http->server.config->pool_threads, POOL_QUEUE, error);
+        ur_pool_create(&http->pool, http->front.server.config->pool_threads, POOL_QUEUE, error);
     if (status != UR_OK)
         return status;
     /* Signals belong to the main thread. */
@@ -536,15 +410,16 @@ enum ur_status ur_http_start(struct ur_http **out, const struct ur_server *serve
     struct ur_http *http = calloc(1, sizeof *http);
     if (http == NULL)
         return ur_fail(error, UR_NO_MEMORY, "There is no memory for the HTTP front.");
-    http->server = *server;
-    http->guard.allowed_hosts = server->config->allowed_hosts;
+    http->front.server = *server;
+    http->front.guard.allowed_hosts = server->config->allowed_hosts;
     sem_init(&http->parses, 0, PARSES);
-    if (getrandom(&http->run, sizeof http->run, 0) != (ssize_t)sizeof http->run)
-        http->run = (uint32_t)ur_clock_wall_us();
+    if (getrandom(&http->front.run, sizeof http->front.run, 0) !=
+        (ssize_t)sizeof http->front.run)
+        http->front.run = (uint32_t)ur_clock_wall_us();
 
     int listener = -1;
     enum ur_status status = ur_listen_open(server->config->host, server->config->port,
-                                           &listener, &http->guard.port, error);
+                                           &listener, &http->front.guard.port, error);
     if (status == UR_OK)
         status = ur_watchdog_create(&http->watchdog, error);
     if (status == UR_OK)
@@ -574,12 +449,12 @@ void ur_http_stop(struct ur_http *http)
 {
     if (http == NULL)
         return;
-    atomic_store(&http->closing, true);
+    atomic_store(&http->front.closing, true);
     if (http->ticking) {
         ur_watchdog_wake(http->watchdog);
         pthread_join(http->ticker, NULL);
     }
-    ur_hub_close(http->server.hub);
+    ur_hub_close(http->front.server.hub);
     ur_pool_destroy(http->pool);
     if (!wait_for_zero(&http->suspended, STOP_WAIT_MS)) {
         /* Stopping the library now would abort the program; the process is about to end. */
