@@ -11,9 +11,9 @@
 #include <fcntl.h>
 #include <math.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "io/checkpoint.h"
 #include "train/memory.h"
 #include "train/trainer.h"
@@ -107,30 +107,26 @@ static void small_spec(struct ur_spec *spec)
     spec->train.learning_rate = 0.01;
 }
 
-static char folder[64];
+static struct ur_test_folder folder;
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "%s", "/tmp/unroll-trainer-XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
+    folder = ur_test_folder_make();
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    static const char *const names[] = {"last.ckpt", "last.ckpt.previous", "best.ckpt",
-                                        "model.unroll"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        unlink(path_of(names[i]));
-    return rmdir(folder);
+    ur_test_folder_remove(&folder);
+    return 0;
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[UR_TEST_PATH_BYTES];
+    return ur_test_path(&folder, name, path);
 }
 
 static bool is_there(const char *name)
@@ -142,7 +138,7 @@ static enum ur_status run(const struct ur_spec *spec, bool resume, int32_t threa
                           struct witness *witness)
 {
     const struct ur_train_request request = {.spec = spec,
-                                             .folder = folder,
+                                             .folder = folder.path,
                                              .threads = threads,
                                              .resume = resume,
                                              .numerics_profile = "test"};
@@ -241,7 +237,7 @@ static void test_the_model_file_is_what_was_learnt(void **state)
     struct ur_checkpoint_file file = {0};
     small_spec(&spec);
     struct witness *witness = expected(&spec);
-    assert_int_equal(ur_checkpoint_open(&file, folder, "model.unroll", NULL), UR_OK);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "model.unroll", NULL), UR_OK);
     assert_int_equal(file.kind, UR_FILE_MODEL);
     assert_int_equal(file.info.step, STEPS);
     assert_string_equal(file.info.weights_sha256, witness->result.weights_sha256);
@@ -340,7 +336,7 @@ static void test_a_damaged_checkpoint_falls_back(void **state)
 
     /* The first file written after falling back must not push the good one out. */
     struct ur_checkpoint_file file = {0};
-    assert_int_equal(ur_checkpoint_open(&file, folder, "last.ckpt.previous", NULL), UR_OK);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "last.ckpt.previous", NULL), UR_OK);
     assert_int_equal(file.info.step, 38);
     ur_checkpoint_close(&file);
 
@@ -475,7 +471,7 @@ static void test_a_diverged_run_keeps_finite_weights(void **state)
     const int32_t at = witness->result.steps;
     assert_in_range(at, 1, STEPS - 1);
     assert_int_equal(witness->n_points, at + 1); /* the failing step is told, not applied */
-    assert_int_equal(ur_checkpoint_open(&file, folder, "model.unroll", NULL), UR_OK);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "model.unroll", NULL), UR_OK);
     assert_int_equal(file.info.step, at);
     ur_checkpoint_close(&file);
     char digest[UR_SHA256_HEX_BYTES];

@@ -1,0 +1,153 @@
+/*
+ * The second law on the real program: a result depends on the spec and the bytes, not on threads
+ * and not on how often the program was killed.
+ */
+#include "child.h"
+#include "folder.h"
+
+#include "unroll/limits.h"
+#include "unroll/rng.h"
+#include "unroll/text.h"
+
+/* Three hundred steps with an epoch every dozen: much to lose, and many checkpoints. */
+static const char spec_json[] =
+    "{\"dataset\":\"digits\",\"data\":{\"count\":600},"
+    "\"model\":{\"hidden\":24},"
+    "\"train\":{\"steps\":300,\"batch\":48,\"shard_rows\":16,\"validation\":100,"
+    "\"clip_norm\":1,\"optimizer\":{\"learning_rate\":0.005}},"
+    "\"run\":{\"checkpoint_s\":1,\"display_every\":1}}";
+
+static struct ur_test_folder folder;
+static char spec_path[UR_TEST_PATH_BYTES], out_path[UR_TEST_PATH_BYTES];
+
+static int set_up(void **state)
+{
+    (void)state;
+    folder = ur_test_folder_make();
+    ur_test_path(&folder, "out", out_path);
+    ur_test_write(ur_test_path(&folder, "spec.json", spec_path), spec_json,
+                  sizeof spec_json - 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    ur_test_folder_remove(&folder);
+    return 0;
+}
+
+static struct child start(const char *threads, bool resume)
+{
+    char program[] = "unroll-train", spec[] = "--spec", out[] = "--out";
+    char option[] = "--threads", again[] = "--resume", count[8];
+    ur_copy(count, sizeof count, threads);
+    char *argv[] = {
+        program, spec, spec_path, out, out_path, option, count, resume ? again : NULL, NULL};
+    return child_start(argv);
+}
+
+/* Takes the value of a key out of the last line of standard output. */
+static void read_digest(const struct child *child, char digest[UR_SHA256_HEX_BYTES])
+{
+    static char text[1 << 18];
+    child_read(child, text, sizeof text);
+    const char *key = "\"weights_sha256\":\"";
+    const char *at = strstr(text, key);
+    assert_non_null(at);
+    memcpy(digest, at + strlen(key), UR_SHA256_HEX_BYTES - 1);
+    digest[UR_SHA256_HEX_BYTES - 1] = '\0';
+    assert_int_equal(strspn(digest, "0123456789abcdef"), UR_SHA256_HEX_BYTES - 1);
+}
+
+static void run(const char *threads, bool resume, char digest[UR_SHA256_HEX_BYTES])
+{
+    struct child child = start(threads, resume);
+    read_digest(&child, digest);
+    assert_int_equal(child_wait(&child), 0);
+}
+
+static void test_threads_give_one_digest(void **state)
+{
+    (void)state;
+    static const char *const threads[] = {"2", "3", "8"};
+    char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+    run("1", false, expected);
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        run(threads[i], false, digest);
+        assert_string_equal(digest, expected);
+    }
+}
+
+/* True once the run ended by itself before it could be killed. */
+static bool kill_after(int milliseconds, const char *threads)
+{
+    struct child child = start(threads, true);
+    usleep((useconds_t)milliseconds * 1000);
+    kill(child.pid, SIGKILL);
+    const int code = child_wait(&child);
+    if (code != 0)
+        assert_int_equal(code, 128 + SIGKILL);
+    return code == 0;
+}
+
+/* Each round is killed again and again, at moments that are other ones on every machine. */
+static void test_kills_change_nothing(void **state)
+{
+    (void)state;
+    char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+    run("2", false, expected);
+    int kills = 0;
+    for (uint32_t round = 0; round < 3; round++) {
+        tear_down(NULL);
+        assert_int_equal(set_up(NULL), 0);
+        for (uint32_t k = 0; k < 5; k++) {
+            uint32_t words[4];
+            ur_rng_words((struct ur_rng_key){17, UR_RNG_TEST}, round, k, 0, words);
+            if (kill_after((int)(30 + words[0] % 120), k % 2 == 0 ? "2" : "3"))
+                break;
+            kills++;
+        }
+        run("1", true, digest);
+        assert_string_equal(digest, expected);
+    }
+    assert_true(kills > 0);
+}
+
+/* The pipe holds some sixty lines and the program prints one a step: it cannot be done before
+ * the signal comes. */
+static void test_a_term_is_a_suspension(void **state)
+{
+    (void)state;
+    char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+    char path[UR_TEST_PATH_BYTES + 64];
+    static char text[1 << 18];
+    run("2", false, expected);
+    tear_down(NULL);
+    assert_int_equal(set_up(NULL), 0);
+
+    char program[] = "unroll-train", spec[] = "--spec", out[] = "--out", lines[] = "--lines";
+    char *argv[] = {program, spec, spec_path, out, out_path, lines, NULL};
+    struct child child = child_start(argv);
+    assert_true(fcntl(child.out, F_SETPIPE_SZ, 4096) > 0);
+    assert_int_equal(read(child.out, text, 5), 5);
+    assert_memory_equal(text, "Iter ", 5);
+    kill(child.pid, SIGTERM);
+    child_read(&child, text, sizeof text);
+    assert_int_equal(child_wait(&child), 7);
+    assert_null(strchr(text, '{'));
+    snprintf(path, sizeof path, "%s/model.unroll", out_path);
+    assert_int_equal(access(path, F_OK), -1);
+    run("2", true, digest);
+    assert_string_equal(digest, expected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_threads_give_one_digest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_kills_change_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_term_is_a_suspension, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
