@@ -17,11 +17,11 @@ enum ur_status ur_order_init(struct ur_order *order, const struct ur_spec *spec,
     *order = (struct ur_order){.seed = (uint64_t)spec->train.seed, .batch = spec->train.batch};
     if (n_validation < 0 || n_validation >= n_all)
         return ur_fail(error, UR_INVALID_SPEC,
-                       "/train/validation must be 0..%d: the data set has %d training samples",
+                       "/train/validation must be 0..%d: the data set has %d training samples.",
                        n_all - 1, n_all);
     order->split = malloc((size_t)n_all * sizeof *order->split);
     if (!order->split)
-        return ur_fail(error, UR_NO_MEMORY, "There is no memory for the order of %d samples",
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory for the order of %d samples.",
                        n_all);
     order->n_validation = n_validation;
     order->n_train = n_all - n_validation;

@@ -79,14 +79,14 @@ static enum ur_status open_digits(struct ur_dataset *dataset,
                                   struct ur_error *error)
 {
     if (request->count < 1)
-        return ur_fail(error, UR_INVALID_SPEC, "/data/count must be at least 1");
+        return ur_fail(error, UR_INVALID_SPEC, "/data/count must be at least 1.");
     const int32_t n_train = request->count, n_test = digits_test_count(n_train);
     const size_t image = UR_DIGITS_SIDE * UR_DIGITS_SIDE;
     const size_t n_all = (size_t)n_train + (size_t)n_test;
     if (n_all > UR_DATASET_MAX_BYTES / image)
         return ur_fail(
             error, UR_INVALID_SPEC,
-            "/data/count is too large: %zu images are more than the limit of %zu bytes", n_all,
+            "/data/count is too large: %zu images are more than the limit of %zu bytes.", n_all,
             UR_DATASET_MAX_BYTES);
     dataset->shape = (struct ur_data_shape){UR_DIGITS_SIDE, UR_DIGITS_SIDE, UR_DIGITS_CLASSES,
                                             n_train, n_test};
@@ -95,7 +95,7 @@ static enum ur_status open_digits(struct ur_dataset *dataset,
     dataset->test_x = malloc((size_t)n_test * image);
     dataset->test_y = malloc((size_t)n_test * sizeof(uint16_t));
     if (!dataset->train_x || !dataset->train_y || !dataset->test_x || !dataset->test_y)
-        return ur_fail(error, UR_NO_MEMORY, "There is no memory for %zu images", n_all);
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory for %zu images.", n_all);
 
     struct part_of_progress part = {request, 0, (float)n_train / (float)n_all};
     struct ur_digits_job job = {.seed = request->seed,
@@ -144,7 +144,7 @@ static enum ur_status check_counts(const struct ur_idx *images, const struct ur_
 {
     if (images->dims[0] == labels->dims[0])
         return UR_OK;
-    return ur_fail(error, UR_BAD_DATASET, "%s holds %d images, but %s holds %d labels",
+    return ur_fail(error, UR_BAD_DATASET, "%s holds %d images, but %s holds %d labels.",
                    images_name, images->dims[0], labels_name, labels->dims[0]);
 }
 
@@ -164,7 +164,7 @@ static enum ur_status check_labels(const struct ur_idx *labels, int32_t classes,
     for (size_t i = 0; i < labels->n_bytes; i++)
         if (labels->bytes[i] >= classes)
             return ur_fail(error, UR_BAD_DATASET,
-                           "%s: label %zu is %u, but the training labels go from 0 to %d only",
+                           "%s: label %zu is %u, but the training labels go from 0 to %d only.",
                            name, i, labels->bytes[i], classes - 1);
     return UR_OK;
 }
@@ -185,13 +185,13 @@ static enum ur_status check_parts(const struct ur_idx parts[UR_PARTS],
     if (status != UR_OK)
         return status;
     if (train->dims[1] != test->dims[1] || train->dims[2] != test->dims[2])
-        return ur_fail(error, UR_BAD_DATASET, "%s is of %d x %d, but %s is of %d x %d",
+        return ur_fail(error, UR_BAD_DATASET, "%s is of %d x %d, but %s is of %d x %d.",
                        found->names[UR_PART_TRAIN_IMAGES], train->dims[1], train->dims[2],
                        found->names[UR_PART_TEST_IMAGES], test->dims[1], test->dims[2]);
     const int32_t classes = count_classes(&parts[UR_PART_TRAIN_LABELS]);
     if (classes < 2)
         return ur_fail(error, UR_BAD_DATASET,
-                       "%s: all labels are 0, there must be 2..%d classes",
+                       "%s: all labels are 0, there must be 2..%d classes.",
                        found->names[UR_PART_TRAIN_LABELS], UR_MAX_CLASSES);
     *shape = (struct ur_data_shape){train->dims[1], train->dims[2], classes, train->dims[0],
                                     test->dims[0]};
@@ -233,7 +233,7 @@ static enum ur_status open_idx(struct ur_dataset *dataset,
     dataset->train_y = widen(&parts[UR_PART_TRAIN_LABELS]);
     dataset->test_y = widen(&parts[UR_PART_TEST_LABELS]);
     if (!dataset->train_y || !dataset->test_y)
-        status = ur_fail(error, UR_NO_MEMORY, "There is no memory for the labels");
+        status = ur_fail(error, UR_NO_MEMORY, "There is no memory for the labels.");
 out:
     for (int i = 0; i < UR_PARTS; i++)
         ur_idx_release(&parts[i]);

@@ -35,7 +35,7 @@ static enum ur_status gz_detect(struct ur_gz *gz, struct ur_error *error)
     gz->between = true;
     /* 16 + 15: gzip only, the largest window. */
     if (inflateInit2(&gz->stream, 16 + 15) != Z_OK)
-        return ur_fail(error, UR_NO_MEMORY, "There is no memory to unpack %s", gz->name);
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory to unpack %s.", gz->name);
     gz->zlib_begun = true;
     return UR_OK;
 }
@@ -45,7 +45,7 @@ enum ur_status ur_gz_open(struct ur_gz *gz, int fd, const char *name, struct ur_
     *gz = (struct ur_gz){.fd = fd, .name = name};
     gz->buffer = malloc(UR_GZ_BUFFER_BYTES);
     if (!gz->buffer)
-        return ur_fail(error, UR_NO_MEMORY, "There is no memory to read %s", name);
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory to read %s.", name);
     enum ur_status status = gz_detect(gz, error);
     if (status != UR_OK)
         ur_gz_close(gz);
@@ -85,9 +85,9 @@ static enum ur_status gz_inflate(struct ur_gz *gz, unsigned char *out, size_t ro
     if (result == Z_STREAM_END)
         gz->between = true;
     else if (result == Z_MEM_ERROR)
-        return ur_fail(error, UR_NO_MEMORY, "There is no memory to unpack %s", gz->name);
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory to unpack %s.", gz->name);
     else if (result != Z_OK && result != Z_BUF_ERROR)
-        return ur_fail(error, UR_BAD_DATASET, "%s is damaged: its gzip data is not valid (%s)",
+        return ur_fail(error, UR_BAD_DATASET, "%s is damaged: its gzip data is not valid (%s).",
                        gz->name, gz->stream.msg ? gz->stream.msg : "no reason given");
     return UR_OK;
 }
@@ -105,7 +105,7 @@ static enum ur_status gz_unpack(struct ur_gz *gz, unsigned char *out, size_t roo
             return UR_OK;
         if (gz->n_packed == 0)
             return ur_fail(error, UR_BAD_DATASET,
-                           "%s is cut off in the middle of its gzip data", gz->name);
+                           "%s is cut off in the middle of its gzip data.", gz->name);
         if (gz->between) {
             const int reset = inflateReset(&gz->stream);
             assert(reset == Z_OK);

@@ -20,7 +20,7 @@ static enum ur_status check_magic(uint32_t found, struct ur_idx *idx, const char
     if (found == expected)
         return UR_OK;
     return ur_fail(error, UR_BAD_DATASET,
-                   "%s is no IDX file of %s: it begins with %u, not with %u", name,
+                   "%s is no IDX file of %s: it begins with %u, not with %u.", name,
                    kind_name(idx->kind), found, expected);
 }
 
@@ -34,12 +34,12 @@ static enum ur_status check_dims(struct ur_idx *idx, const uint32_t *dims, size_
     for (int i = 0; i < 3; i++) {
         const uint32_t dim = i < (int)idx->kind ? dims[i] : 1;
         if (dim < 1 || dim > limits[i])
-            return ur_fail(error, UR_BAD_DATASET, "%s: the %s is %u, it must be 1..%u", name,
+            return ur_fail(error, UR_BAD_DATASET, "%s: the %s is %u, it must be 1..%u.", name,
                            what[i], dim, limits[i]);
         idx->dims[i] = (int32_t)dim;
         if (__builtin_mul_overflow(product, (size_t)dim, &product) || product > max_bytes)
             return ur_fail(error, UR_BAD_DATASET,
-                           "%s: its header promises more than the limit of %zu bytes", name,
+                           "%s: its header promises more than the limit of %zu bytes.", name,
                            max_bytes);
     }
     idx->n_bytes = product;
@@ -56,7 +56,7 @@ static enum ur_status read_header(struct ur_idx *idx, struct ur_gz *gz, size_t m
         return status;
     if (got < 4)
         return ur_fail(error, UR_BAD_DATASET,
-                       "%s is cut off: it has %zu bytes, less than the header's first 4",
+                       "%s is cut off: it has %zu bytes, less than the header's first 4.",
                        gz->name, got);
     status = check_magic(big_endian(header), idx, gz->name, error);
     if (status != UR_OK)
@@ -67,7 +67,7 @@ static enum ur_status read_header(struct ur_idx *idx, struct ur_gz *gz, size_t m
         return status;
     if (got < rest)
         return ur_fail(error, UR_BAD_DATASET,
-                       "%s is cut off: it has %zu bytes of a header of %zu", gz->name, got + 4,
+                       "%s is cut off: it has %zu bytes of a header of %zu.", gz->name, got + 4,
                        rest + 4);
     uint32_t dims[3] = {0, 0, 0};
     for (int i = 0; i < (int)idx->kind; i++)
@@ -85,7 +85,7 @@ static enum ur_status read_values(struct ur_idx *idx, struct ur_gz *gz, struct u
             capacity = idx->n_bytes;
         uint8_t *grown = realloc(idx->bytes, capacity);
         if (!grown)
-            return ur_fail(error, UR_NO_MEMORY, "There is no memory for the %zu bytes of %s",
+            return ur_fail(error, UR_NO_MEMORY, "There is no memory for the %zu bytes of %s.",
                            idx->n_bytes, gz->name);
         idx->bytes = grown;
         size_t got;
@@ -95,7 +95,7 @@ static enum ur_status read_values(struct ur_idx *idx, struct ur_gz *gz, struct u
             return status;
         if (got < capacity - filled)
             return ur_fail(error, UR_BAD_DATASET,
-                           "%s is cut off: its header promises %zu bytes of %s, it has %zu",
+                           "%s is cut off: its header promises %zu bytes of %s, it has %zu.",
                            gz->name, idx->n_bytes, kind_name(idx->kind), filled + got);
         filled = capacity;
     }
@@ -110,7 +110,7 @@ static enum ur_status check_end(const struct ur_idx *idx, struct ur_gz *gz,
     enum ur_status status = ur_gz_read(gz, &extra, 1, &got, error);
     if (status == UR_OK && got > 0)
         return ur_fail(error, UR_BAD_DATASET,
-                       "%s goes on after the %zu bytes of %s that its header promises",
+                       "%s goes on after the %zu bytes of %s that its header promises.",
                        gz->name, idx->n_bytes, kind_name(idx->kind));
     return status;
 }

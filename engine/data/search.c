@@ -9,7 +9,7 @@
 
 #include "unroll/text.h"
 
-/* The first spelling that is there is taken: a file unpacked by hand goes before its archive. */
+/* The first spelling that is there is taken: an unpacked file goes before its archive. */
 static const char *const spellings[UR_PARTS][4] = {
     {"train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx3-ubyte.gz",
      "train-images.idx3-ubyte.gz"},
@@ -57,7 +57,8 @@ static enum ur_status open_part(int folder, const char *file, int *fd, struct ur
     if (*fd < 0 && errno == ENOENT)
         return UR_OK;
     if (*fd < 0 && errno == ELOOP)
-        return ur_fail(error, UR_BAD_DATASET, "%s is a symbolic link, it must be a file", file);
+        return ur_fail(error, UR_BAD_DATASET, "%s is a symbolic link, it must be a file.",
+                       file);
     if (*fd < 0)
         return ur_fail_errno(error, errno, "%s cannot be opened", file);
     struct stat about;
@@ -65,7 +66,7 @@ static enum ur_status open_part(int folder, const char *file, int *fd, struct ur
         return UR_OK;
     close(*fd);
     *fd = -1;
-    return ur_fail(error, UR_BAD_DATASET, "%s is not a regular file", file);
+    return ur_fail(error, UR_BAD_DATASET, "%s is not a regular file.", file);
 }
 
 static enum ur_status open_any_spelling(int folder, enum ur_part part,
@@ -100,7 +101,7 @@ static enum ur_status open_parts(int folder, const char *name, struct ur_found_f
     }
     if (*there && missing >= 0)
         return ur_fail(error, UR_BAD_DATASET,
-                       "The data set %s is not complete: %s is missing (or %s)", name,
+                       "The data set %s is not complete: %s is missing (or %s).", name,
                        spellings[missing][0], spellings[missing][2]);
     return UR_OK;
 }
@@ -133,8 +134,8 @@ static enum ur_status fail_unknown(const char *name, const char *extra_folder,
     for (size_t i = 0; i < count; i++)
         ur_text_format(&list, "%s%s", i ? ", " : "", entries[i].name);
     enum ur_status status =
-        ur_fail(error, UR_UNKNOWN_DATASET, "There is no data set \"%s\"; there is: %s%s", name,
-                ur_text_get(&list), count == SHOWN ? ", …" : "");
+        ur_fail(error, UR_UNKNOWN_DATASET, "There is no data set \"%s\"; there is: %s%s.", name,
+                ur_text_get(&list), count == SHOWN ? ", ..." : "");
     ur_text_release(&list);
     return status;
 }
@@ -147,7 +148,7 @@ enum ur_status ur_dataset_find(struct ur_found_files *found, const char *name,
         return ur_fail(
             error, UR_UNKNOWN_DATASET,
             "The name of a data set is 1..%d characters of A-Z a-z 0-9 . _ - and does "
-            "not start with a dot",
+            "not start with a dot.",
             UR_NAME_BYTES - 1);
     char folder[PATH_MAX];
     size_t cursor = 0;

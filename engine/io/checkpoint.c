@@ -116,7 +116,7 @@ static enum ur_status read_all(int fd, unsigned char *bytes, size_t count,
         if (got < 0)
             return ur_fail_errno(error, errno, "The file cannot be read");
         if (got == 0)
-            return ur_fail(error, UR_BAD_CHECKPOINT, "The file became shorter under way");
+            return ur_fail(error, UR_BAD_CHECKPOINT, "The file became shorter under way.");
         filled += (size_t)got;
     }
     return UR_OK;
@@ -132,11 +132,11 @@ static enum ur_status read_and_parse(struct ur_checkpoint_file *file, int fd,
     if (!S_ISREG(about.st_mode) || n_bytes < UR_CHECKPOINT_HEADER_BYTES ||
         n_bytes > UR_CHECKPOINT_MAX_BYTES)
         return ur_fail(error, UR_BAD_CHECKPOINT,
-                       "The file is damaged or not of Unroll: %zu bytes are not %d..%zu",
+                       "The file is damaged or not of Unroll: %zu bytes are not %d..%zu.",
                        n_bytes, UR_CHECKPOINT_HEADER_BYTES, UR_CHECKPOINT_MAX_BYTES);
     unsigned char *bytes = malloc(n_bytes);
     if (!bytes)
-        return ur_fail(error, UR_NO_MEMORY, "There is no memory for a file of %zu bytes",
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory for a file of %zu bytes.",
                        n_bytes);
     enum ur_status status = read_all(fd, bytes, n_bytes, error);
     if (status == UR_OK)
@@ -157,7 +157,7 @@ enum ur_status ur_checkpoint_open(struct ur_checkpoint_file *file, const char *f
     if (parent >= 0)
         close(parent);
     if (fd < 0 && why == ENOENT)
-        return ur_fail(error, UR_NOT_FOUND, "There is no file %s", name);
+        return ur_fail(error, UR_NOT_FOUND, "There is no file %s.", name);
     if (fd < 0)
         return ur_fail_errno(error, why, "The file %s cannot be opened", name);
     enum ur_status status = read_and_parse(file, fd, error);

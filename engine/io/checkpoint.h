@@ -57,9 +57,9 @@ struct ur_checkpoint_file {
 /* Gives the bytes that a content takes as a file. */
 size_t ur_checkpoint_bytes(const struct ur_checkpoint_content *content);
 
-/* Writes folder/name; buffer has ur_checkpoint_bytes of room, which depends on the length of the
- * texts and the history but not on info. keep_previous: the old file stays as name.previous.
- * UR_DIVERGED, and nothing is written, where a number is not finite. */
+/* Writes folder/name; buffer has ur_checkpoint_bytes of room, which depends on the lengths of
+ * the texts and the history but not on info. keep_previous: the old file stays as
+ * name.previous. UR_DIVERGED, and nothing is written, where a number is not finite. */
 enum ur_status ur_checkpoint_write(const char *folder, const char *name, bool keep_previous,
                                    const struct ur_checkpoint_content *content,
                                    unsigned char *buffer, size_t buffer_bytes,

@@ -117,7 +117,7 @@ static enum ur_status pack(const struct ur_params *params, const float *array,
         memcpy(out, array + tensor->offset, tensor->count * sizeof(float));
         if (!ur_packed_finite(out, tensor->count))
             return ur_fail(error, UR_DIVERGED,
-                           "%s of %s are no longer finite, so no file is written", what,
+                           "%s of %s are no longer finite, so no file is written.", what,
                            tensor->name);
         out += tensor->count * sizeof(float);
     }

@@ -7,7 +7,7 @@
 
 static enum ur_status bad(struct ur_error *error, const char *why)
 {
-    return ur_fail(error, UR_BAD_CHECKPOINT, "The file is damaged or not of Unroll: %s", why);
+    return ur_fail(error, UR_BAD_CHECKPOINT, "The file is damaged or not of Unroll: %s.", why);
 }
 
 static bool has_digest(const unsigned char *bytes, size_t count,
@@ -33,7 +33,7 @@ static enum ur_status parse_header(struct ur_checkpoint_file *file, uint32_t *n_
     const uint32_t version = ur_read_u32(&reader);
     if (!reader.failed && version != UR_CHECKPOINT_VERSION)
         return ur_fail(error, UR_BAD_CHECKPOINT,
-                       "The file has version %u, this program reads version %d", version,
+                       "The file has version %u, this program reads version %d.", version,
                        UR_CHECKPOINT_VERSION);
     const uint32_t kind = ur_read_u32(&reader);
     const uint64_t n_bytes = ur_read_u64(&reader);
@@ -160,6 +160,8 @@ static bool info_possible(const struct ur_checkpoint_info *info)
            in_range(shape->classes, 1, UR_MAX_CLASSES) && shape->n_train >= 0 &&
            shape->n_test >= 0 && is_sha256(info->weights_sha256) &&
            (info->dataset_sha256[0] == '\0' || is_sha256(info->dataset_sha256)) &&
+           ur_text_printable(info->numerics_profile, strlen(info->numerics_profile)) &&
+           ur_text_printable(info->program_version, strlen(info->program_version)) &&
            !(info->best_validation_accuracy < 0) && !(info->best_validation_accuracy > 1);
 }
 
@@ -199,7 +201,7 @@ static size_t count_floats(struct view view)
         char name[UR_TENSOR_NAME_BYTES];
         ur_read_string(&reader, name, sizeof name);
         const uint32_t rank = ur_read_u32(&reader);
-        if (reader.failed || name[0] == '\0' || rank < 1 || rank > UR_TENSOR_MAX_RANK)
+        if (reader.failed || !ur_name_valid(name) || rank < 1 || rank > UR_TENSOR_MAX_RANK)
             return 0;
         size_t floats = 1;
         for (uint32_t i = 0; i < rank; i++) {
@@ -286,7 +288,7 @@ static enum ur_status same_tensor(struct ur_reader *reader, const struct ur_tens
         dims[0] == tensor->dims[0] && dims[1] == columns)
         return UR_OK;
     return ur_fail(error, UR_BAD_CHECKPOINT,
-                   "The file holds a tensor %s of %d x %d where the network has %s of %d x %d",
+                   "The file holds a tensor %s of %d x %d where the network has %s of %d x %d.",
                    name, dims[0], dims[1], tensor->name, tensor->dims[0], columns);
 }
 
@@ -298,7 +300,7 @@ enum ur_status ur_checkpoint_unpack(const struct ur_checkpoint_file *file,
     const uint32_t count = ur_read_u32(&reader);
     if (count != (uint32_t)params->count)
         return ur_fail(error, UR_BAD_CHECKPOINT,
-                       "The file holds %u tensors, the network has %d", count, params->count);
+                       "The file holds %u tensors, the network has %d.", count, params->count);
     memset(out, 0, params->n_floats * sizeof *out);
     for (int32_t k = 0; k < params->count; k++) {
         const struct ur_tensor *tensor = &params->items[k];
