@@ -13,19 +13,26 @@ enum { OUT_BYTES = 512 };
 
 static const char default_folder[] = "unroll-out";
 
-/* The worker would find the same mistakes, but only after the folder was made. */
+/* The worker would find the same mistakes, but only after the folder was made. What is wrong is
+ * told here, field by field; *error stays empty then. */
 static enum ur_status check_spec(const char *path, struct ur_spec *spec, struct ur_error *error)
 {
     char *json = NULL;
     size_t length = 0;
     static struct ur_field_errors fields;
+    struct ur_error own = {0};
     enum ur_status status = ur_read_named(path, UR_JSON_MAX_BYTES, &json, &length, error);
-    if (status == UR_OK)
-        status = ur_spec_parse(spec, json, length, &fields, error);
+    if (status != UR_OK)
+        return status;
+    status = ur_spec_parse(spec, json, length, &fields, &own);
     free(json);
-    if (status == UR_INVALID_SPEC)
-        for (int32_t i = 0; i < fields.count; i++)
-            fprintf(stderr, "%s %s\n", fields.items[i].pointer, fields.items[i].detail);
+    if (status == UR_OK)
+        return UR_OK;
+    if (status != UR_INVALID_SPEC)
+        return ur_fail(error, status, "%s: %s", path, own.detail);
+    fprintf(stderr, "unroll: %s: %s\n", path, ur_status_sentence(status));
+    for (int32_t i = 0; i < fields.count; i++)
+        fprintf(stderr, "  %s %s\n", fields.items[i].pointer, fields.items[i].detail);
     return status;
 }
 
