@@ -262,6 +262,32 @@ static void test_hostile_bytes(void **state)
     patched(UR_RECORD_DATASET, 4, '/');
 }
 
+/* More points than any reader has room for, each of them good. */
+static void test_too_many_points(void **state)
+{
+    (void)state;
+    enum { POINTS = UR_MAX_STEP_POINTS + 1 };
+    static unsigned char bytes[8 + POINTS * UR_STEP_POINT_BYTES], out[sizeof bytes];
+    struct ur_writer writer = ur_writer_of(bytes, sizeof bytes), again_writer;
+    ur_write_u32(&writer, 0);
+    ur_write_u32(&writer, POINTS);
+    for (uint32_t i = 0; i < POINTS; i++) {
+        ur_write_u32(&writer, i + 1);
+        ur_write_u32(&writer, 0);
+        for (int k = 0; k < 6; k++)
+            ur_write_f32(&writer, 0.5f);
+    }
+    assert_int_equal(writer.used, sizeof bytes);
+    again_writer = ur_writer_of(out, sizeof out);
+    assert_int_equal(decode(UR_RECORD_STEPS, bytes, sizeof bytes, &again_writer), UR_PROTOCOL);
+
+    writer = ur_writer_of(bytes + 4, 4); /* one fewer is taken */
+    ur_write_u32(&writer, UR_MAX_STEP_POINTS);
+    assert_int_equal(
+        decode(UR_RECORD_STEPS, bytes, sizeof bytes - UR_STEP_POINT_BYTES, &again_writer),
+        UR_OK);
+}
+
 static void test_end_arrives_whatever_it_says(void **state)
 {
     (void)state;
@@ -326,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_every_short_buffer),
         cmocka_unit_test(test_every_wrong_field),
         cmocka_unit_test(test_hostile_bytes),
+        cmocka_unit_test(test_too_many_points),
         cmocka_unit_test(test_end_arrives_whatever_it_says),
         cmocka_unit_test(test_confusion_needs_room),
         cmocka_unit_test(test_nan_survives),

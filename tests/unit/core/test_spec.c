@@ -218,6 +218,8 @@ static void test_sentences(void **state)
     assert_bad("/train/batchs", "1", "is not a field of a job; did you mean /train/batch?");
     assert_bad("/hidden", "1", "is not a field of a job; did you mean /model/hidden?");
     assert_bad("/hiden", "1", "is not a field of a job; did you mean /model/hidden?");
+    assert_bad("/train/schedule/nam", "1",
+               "is not a field of a job; did you mean /train/schedule/name?");
     assert_bad("/modle", "{}", "is not a field of a job; did you mean /model?");
     assert_bad("/flavour", "1", "is not a field of a job");
 }
@@ -265,6 +267,7 @@ static void test_more_errors_than_room(void **state)
     assert_int_equal(parse(ur_text_get(&text), &spec, &error), UR_INVALID_SPEC);
     assert_int_equal(wrong.count, UR_MAX_FIELD_ERRORS);
     ur_text_release(&text);
+    ur_field_error_add(NULL, "/x", "nobody listens");
 }
 
 static void test_steps_or_epochs(void **state)
@@ -332,10 +335,12 @@ static void test_bad_json(void **state)
         "{\"\x1b[2J\":1}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         assert_bad_json(texts[i], strlen(texts[i]));
-    assert_bad_json("{\"dataset\":\"m\"}\0", 16);
 
     struct ur_spec spec;
-    struct ur_error error;
+    struct ur_error error = {0};
+    assert_int_equal(ur_spec_parse(&spec, "{\"dataset\":\"m\"}\0", 16, NULL, &error),
+                     UR_BAD_JSON);
+    assert_string_equal(error.detail, "The text holds a NUL byte.");
     assert_int_equal(parse("{\n  \"dataset\" 3}", &spec, &error), UR_BAD_JSON);
     assert_memory_equal(error.detail, "Line 2, column ", 15);
 }
