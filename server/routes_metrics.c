@@ -14,54 +14,24 @@
 
 enum { DEFAULT_POINTS = 1000, MAX_POINTS = 10000 };
 
-static const char all_series[] =
-    "train.loss,train.accuracy,train.learning_rate,train.gradient_norm,"
-    "train.images_per_second,validation.loss,validation.accuracy";
-
-/* Refuses a name that is no series, before the store sees it. */
-static enum ur_status check_names(const char *names, struct ur_error *error)
-{
-    for (const char *at = names; *at != '\0';) {
-        size_t span = strcspn(at, ",");
-        bool known = false;
-        for (const char *series = all_series; *series != '\0' && !known;) {
-            size_t length = strcspn(series, ",");
-            known = length == span && memcmp(series, at, span) == 0;
-            series += length + (series[length] == ',');
-        }
-        if (!known)
-            return ur_fail(error, UR_BAD_REQUEST,
-                           "The parameter \"series\" holds an unknown name; there are %s.",
-                           all_series);
-        at += span + (at[span] == ',');
-    }
-    return UR_OK;
-}
-
 enum ur_status ur_route_job_series(const struct ur_request *request, struct ur_reply *reply,
                                    struct ur_error *error)
 {
     const char *names = ur_request_query(request, "series");
     struct ur_series_request series = {.job = request->params[0],
-                                       .names = names != NULL && names[0] != '\0' ? names
-                                                                                  : all_series,
+                                       .names =
+                                           names != NULL && names[0] != '\0' ? names : NULL,
                                        .max_points = DEFAULT_POINTS};
     int32_t csv = 0;
-    enum ur_status status = check_names(series.names, error);
-    if (status == UR_OK)
-        status =
-            ur_request_integer(request, "from_step", 0, INT32_MAX, &series.from_step, error);
+    enum ur_status status =
+        ur_request_integer(request, "from_step", 0, INT32_MAX, &series.from_step, error);
     if (status == UR_OK)
         status =
             ur_request_integer(request, "max_points", 1, MAX_POINTS, &series.max_points, error);
     if (status == UR_OK)
         status = ur_request_choice(request, "format", "json csv", &csv, error);
-    if (status == UR_OK) /* an unknown job is no empty series */
-        status =
-            ur_supervisor_job(request->server->supervisor, series.job, &reply->text, error);
     if (status != UR_OK)
         return status;
-    ur_text_reset(&reply->text);
     series.csv = csv != 0;
     reply->type = series.csv ? "text/csv; charset=utf-8" : "application/json";
     reply->document = true;
@@ -73,12 +43,8 @@ enum ur_status ur_route_job_confusion(const struct ur_request *request, struct u
 {
     int32_t epoch = -1;
     enum ur_status status = ur_request_integer(request, "epoch", 0, INT32_MAX, &epoch, error);
-    if (status == UR_OK)
-        status = ur_supervisor_job(request->server->supervisor, request->params[0],
-                                   &reply->text, error);
     if (status != UR_OK)
         return status;
-    ur_text_reset(&reply->text);
     reply->document = true;
     return ur_store_confusion(request->server->store, request->params[0], epoch, &reply->text,
                               error);

@@ -8,6 +8,7 @@
 #include "json_text.h"
 #include "predictor.h"
 #include "routes.h"
+#include "store.h"
 #include "supervisor.h"
 #include "unroll/limits.h"
 
@@ -28,6 +29,8 @@ enum ur_status ur_route_ready(const struct ur_request *request, struct ur_reply 
     ur_predictor_counts(request->server->predictor, &counts);
     if (!counts.ready)
         return ur_fail(error, UR_UNAVAILABLE, "The predictor is not ready.");
+    if (!ur_store_writable(request->server->store))
+        return ur_fail(error, UR_UNAVAILABLE, "The database takes no writes.");
     ur_text_format(&reply->text, "{\"status\":\"ok\",\"ready\":true}");
     return UR_OK;
 }
