@@ -454,7 +454,8 @@ static void test_numbers_print_shortest(void **state)
                                          "0.30000000000000004",
                                          "1000",
                                          "1e-300",
-                                         "0.12345678901234568"};
+                                         "0.12345678901234568",
+                                         "0.604420312244"};
     for (size_t i = 0; i < sizeof digits / sizeof digits[0]; i++) {
         struct ur_spec spec;
         struct ur_text text;
