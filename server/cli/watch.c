@@ -10,6 +10,7 @@
 #include "cli/events.h"
 #include "cli/look.h"
 #include "cli/progress.h"
+#include "unroll/text.h"
 
 /* About five minutes of a daemon that does not come back. */
 enum { MAX_ATTEMPTS = 100 };
@@ -21,8 +22,8 @@ struct watch {
     struct ur_event_reader reader;
     bool json;
     bool ended;
-    int attempts; /* in vain since the last byte */
-    char state[24];
+    int attempts;   /* in vain since the last byte */
+    char state[48]; /* the last one shown */
 };
 
 static void on_interrupt(int signal_number)
@@ -31,25 +32,30 @@ static void on_interrupt(int signal_number)
     interrupted = 1;
 }
 
+/* A line for each state, and for each phase that is not the training itself. */
 static void show_state(struct watch *watch, const json_t *data)
 {
-    const char *state = ur_look_text(data, "state");
+    char state[sizeof watch->state];
+    const char *phase = ur_look_text(data, "phase");
+    bool beside = phase[0] != '\0' && strcmp(phase, "training") != 0;
+    snprintf(state, sizeof state, "%s%s%s", ur_look_text(data, "state"), beside ? ": " : "",
+             beside ? phase : "");
     if (state[0] == '\0' || strcmp(state, watch->state) == 0)
         return;
-    snprintf(watch->state, sizeof watch->state, "%s", state);
-    ur_progress_line(&watch->progress, "%s", watch->state);
+    ur_copy(watch->state, sizeof watch->state, state);
+    ur_progress_line(&watch->progress, "%s", state);
 }
 
 static void show_epoch(struct watch *watch, const json_t *data)
 {
     char validation[64] = "";
-    double accuracy = ur_look_number(data, "validation/accuracy");
+    double accuracy = ur_look_number(data, "validation_accuracy");
     if (isfinite(accuracy))
         snprintf(validation, sizeof validation, ", validation loss %.4f, accuracy %.2f %%",
-                 ur_look_number(data, "validation/loss"), 100 * accuracy);
+                 ur_look_number(data, "validation_loss"), 100 * accuracy);
     ur_progress_line(&watch->progress, "epoch %.0f: training loss %.4f, accuracy %.2f %%%s",
-                     ur_look_number(data, "epoch"), ur_look_number(data, "train/loss"),
-                     100 * ur_look_number(data, "train/accuracy"), validation);
+                     ur_look_number(data, "epoch"), ur_look_number(data, "train_loss"),
+                     100 * ur_look_number(data, "train_accuracy"), validation);
 }
 
 static void show_event_json(const struct watch *watch, const char *name, json_t *data)

@@ -67,9 +67,9 @@ const problem = (response, status, code, detail, errors = []) =>
 const ended = (state, more = {}) => ({ id: 'j1', state, progress: 1, report: { test: { accuracy: 0.97, images: 1000 }, seconds: 3.5 },
   model: { name: 'smoke', version: 2 }, weights_sha256: 'ab'.repeat(32), ...more });
 const event = (number, name, data) => `id: j1:${number}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-const events = (last) => [['state', { id: 'j1', state: 'running' }],
+const events = (last) => [['state', { job: 'j1', state: 'running', phase: 'loading' }],
   ...[1, 2, 3, 4, 5, 6].map((step) => ['step', { job: 'j1', step, loss: step === 3 ? null : 1 / step, accuracy: 0.5, progress: step / 6 }]),
-  ['epoch', { epoch: 1, train: { loss: 0.5, accuracy: 0.8 }, validation: { loss: 0.4, accuracy: 0.85 } }], ['end', last]];
+  ['epoch', { epoch: 1, train_loss: 0.5, train_accuracy: 0.8, validation_loss: 0.4, validation_accuracy: 0.85 }], ['end', last]];
 
 /** Streams events after the client's last one; every `each` of them the connection breaks in the middle of the next. */
 function streaming(last, each = 1000) {
@@ -120,6 +120,7 @@ test('submit sends the file as it is, prints the id, and can follow', async () =
   assert.match(stdout, /^j1\nsucceeded: test accuracy 97\.00 % on 1000 images, 3\.5 s\nmodel: smoke, version 2\n/);
   assert.match(stderr, /epoch 1: training loss 0\.5000, accuracy 80\.00 %, validation loss 0\.4000, accuracy 85\.00 %/);
   assert.match(stderr, /loss not finite/);
+  assert.match(stderr, /^running: loading\n/);
 });
 
 test('a preset is found by its name, and its numbers stay what they are', async () => {
