@@ -132,22 +132,18 @@ enum ur_status ur_command_classify(struct ur_cli *cli, struct ur_error *error)
     return first;
 }
 
+/* The newest version of a name, and how many there are. */
 static void show_model(const json_t *model)
 {
-    const json_t *versions = ur_look(model, "versions");
+    char accuracy[32] = "-";
+    double share = ur_look_number(model, "test/accuracy");
+    if (isfinite(share))
+        snprintf(accuracy, sizeof accuracy, "%.2f %%", 100 * share);
     ur_show(stdout, ur_look_text(model, "name"), 28);
-    printf(" %zu version%s\n", json_array_size(versions),
-           json_array_size(versions) == 1 ? "" : "s");
-    for (size_t i = 0; i < json_array_size(versions); i++) {
-        const json_t *version = json_array_get(versions, i);
-        double accuracy = ur_look_number(version, "test_accuracy");
-        printf("  version %-4.0f", ur_look_number(version, "version"));
-        if (isfinite(accuracy))
-            printf(" test accuracy %.2f %%", 100 * accuracy);
-        printf("  ");
-        ur_show(stdout, ur_look_text(version, "created_at"), 0);
-        putchar('\n');
-    }
+    printf("%7.0f  %8zu  %13s  ", ur_look_number(model, "version"),
+           json_array_size(ur_look(model, "versions")), accuracy);
+    ur_show(stdout, ur_look_text(model, "created_at"), 25);
+    printf(" %s\n", json_is_true(ur_look(model, "ready")) ? "ready" : "not ready");
 }
 
 enum ur_status ur_command_models(struct ur_cli *cli, struct ur_error *error)
@@ -161,6 +157,9 @@ enum ur_status ur_command_models(struct ur_cli *cli, struct ur_error *error)
         ur_show_json(stdout, list);
     else if (json_array_size(items) == 0)
         fprintf(stderr, "No models yet; a job that ends well registers one.\n");
+    else
+        printf("%-28s%7s  %8s  %13s  %-25s\n", "NAME", "NEWEST", "VERSIONS", "TEST ACCURACY",
+               "CREATED");
     for (size_t i = 0; !cli->json && i < json_array_size(items); i++)
         show_model(json_array_get(items, i));
     json_decref(list);

@@ -179,6 +179,17 @@ test('stop, cancel and rm take several jobs, and an id never becomes a path', as
   assert.equal(seen[0].url, '/v1/jobs/j1:cancel');
 });
 
+test('lists are tables, and hostile names stay names', async () => {
+  answer = (request, response) => json(response, 200, request.url === '/v1/models'
+    ? { items: [{ name: 'smoke', version: 3, versions: [3, 1], test: { accuracy: 0.9712 }, created_at: '2026-11-23T21:07:16.123Z', ready: true }], next: null }
+    : { items: [{ id: 'j1', state: 'failed', progress: 0.5, accuracy: null, created_at: null, name: 'x\u001b[31m' }], next: 'j1' });
+  assert.match((await run('models')).stdout, /^NAME .*\nsmoke +3 +2 +97\.12 % +2026-11-23T21:07:16\.123Z +ready\n$/);
+  const { stdout, stderr } = await run('ls', '--state', 'failed', '--tag', 'demo', '--limit', '1');
+  assert.match(stdout, /^ID .*\nj1 +failed +50 % +- +x\?\[31m\n$/);
+  assert.match(stderr, /older/);
+  assert.equal(seen[0].url, '/v1/jobs?limit=1&state=failed&tag=demo');
+});
+
 test('Ctrl-C ends the watching, not the job', async () => {
   answer = (request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
