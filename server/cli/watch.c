@@ -22,6 +22,7 @@ struct watch {
     struct ur_event_reader reader;
     bool json;
     bool ended;
+    bool attached;  /* something came once, so a silence is worth waiting out */
     int attempts;   /* in vain since the last byte */
     char state[48]; /* the last one shown */
 };
@@ -91,6 +92,7 @@ static bool take_bytes(void *context, const char *bytes, size_t count)
 {
     struct watch *watch = context;
     watch->attempts = 0;
+    watch->attached = true;
     return ur_event_reader_feed(&watch->reader, bytes, count);
 }
 
@@ -109,16 +111,15 @@ static enum ur_status follow(struct ur_cli *cli, struct watch *watch, const char
     char path[128];
     const struct ur_client_sink sink = {take_bytes, watch};
     snprintf(path, sizeof path, "/v1/jobs/%s/events", id);
-    for (bool over = false, attached = false; !watch->ended && !over && !interrupted;) {
+    for (bool over = false; !watch->ended && !over && !interrupted;) {
         struct ur_error own = {0};
         ur_event_reader_restart(&watch->reader);
         enum ur_status status =
             ur_client_stream(&cli->client, path, watch->reader.last_id, &sink, &over, &own);
-        attached = attached || watch->reader.last_id[0] != '\0';
         if (watch->reader.failed)
             status = ur_fail(&own, UR_PROTOCOL, "The daemon sent an event past all limits.");
-        bool again = status == UR_UNAVAILABLE && cli->client.problem == NULL && attached &&
-                     watch->attempts++ < MAX_ATTEMPTS;
+        bool again = status == UR_UNAVAILABLE && cli->client.problem == NULL &&
+                     watch->attached && watch->attempts++ < MAX_ATTEMPTS;
         if (status != UR_OK && !again) {
             *error = own;
             return status;
