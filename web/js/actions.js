@@ -5,18 +5,25 @@ import { Curves } from "./charts/curves.js";
 import { Stream } from "./stream.js";
 import { changed, ended, findJob, mergeJob, state, update } from "./state.js";
 
-/** The curves of the selected job; replaced when another is selected, so that a late answer for the old one goes nowhere. */
+/**
+ * The curves of the selected job; replaced when another is selected, so that a late answer for
+ * the old one goes nowhere.
+ */
 export let curves = new Curves();
 
-/** Called when another model may answer than before.
- * @type {(() => void)[]} */
+/**
+ * Called when another model may answer than before.
+ * @type {(() => void)[]}
+ */
 const modelListeners = [];
 /** @param {() => void} listener */
 export const onModel = (listener) => void modelListeners.push(listener);
 
-/** Fetches one thing into one place of the state; what was there stays when it fails.
+/**
+ * Fetches one thing into one place of the state; what was there stays when it fails.
  * @param {"system" | "presets" | "schema" | "models"} place
- * @param {() => Promise<any>} fetch */
+ * @param {() => Promise<any>} fetch
+ */
 async function load(place, fetch) {
   try {
     state[place] = { value: await fetch(), problem: null };
@@ -41,13 +48,19 @@ export async function loadForm() {
   ]);
 }
 
-/** Forgets the jobs that the daemon's newest page ought to name and does not: somebody deleted them.
+/**
+ * Forgets the jobs that the daemon's newest page ought to name and does not: somebody deleted
+ * them.
  * @param {{ items: api.Job[], next: string | null }} list
- * @param {Set<string>} known the jobs that were known when the list was asked for; later ones may not be in it */
+ * @param {Set<string>} known the jobs that were known when the list was asked for; later ones
+ * may not be in it
+ */
 function dropVanished({ items, next }, known) {
   const listed = new Set(items.map((job) => job.id));
   const oldest = next ? (items.at(-1)?.id ?? "") : "";
-  state.jobs = state.jobs.filter((job) => listed.has(job.id) || !known.has(job.id) || job.id < oldest);
+  state.jobs = state.jobs.filter(
+    (job) => listed.has(job.id) || !known.has(job.id) || job.id < oldest,
+  );
 }
 
 /** @param {boolean} [more] the next page, not the newest */
@@ -57,10 +70,16 @@ export async function loadJobs(more = false) {
     const list = await api.listJobs(more ? state.jobsCursor : null);
     if (!more) dropVanished(list, known);
     for (const job of list.items) mergeJob(job);
-    const cursor = more || state.jobs.length <= list.items.length ? list.next : state.jobsCursor;
+    const cursor =
+      more || state.jobs.length <= list.items.length ? list.next : state.jobsCursor;
     update({ jobsCursor: cursor, jobsLoaded: { value: true, problem: null } });
   } catch (problem) {
-    update({ jobsLoaded: { value: state.jobsLoaded.value, problem: /** @type {api.Problem} */ (problem) } });
+    update({
+      jobsLoaded: {
+        value: state.jobsLoaded.value,
+        problem: /** @type {api.Problem} */ (problem),
+      },
+    });
   }
 }
 
@@ -92,7 +111,8 @@ async function loadConfusion() {
     const confusion = await api.getConfusion(id);
     if (id === state.selected) update({ confusion });
   } catch {
-    // A job that ended before its first evaluation has none; the report then shows what there is.
+    // A job that ended before its first evaluation has none; the report then shows what there
+    // is.
   }
 }
 

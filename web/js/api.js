@@ -1,4 +1,5 @@
-// What the daemon takes and gives, as this page uses it. docs/page.md says which routes those are.
+// What the daemon takes and gives, as this page uses it. docs/page.md says which routes those
+// are.
 
 /** @typedef {{ pointer: string, detail: string }} FieldError */
 /** @typedef {Record<string, any>} Spec a job's specification, see GET /v1/schema/job */
@@ -30,14 +31,44 @@
  * @property {Record<string, any> | null} [report]
  */
 /** @typedef {{ name: string, description?: string, spec: Spec }} Preset */
-/** @typedef {{ step: number[], value: (number | null)[], min?: (number | null)[], max?: (number | null)[] }} Series */
-/** @typedef {{ epoch: number, split: string, classes: number, counts: number[][], per_class?: any[] }} Confusion */
-/** @typedef {{ label: string | null, probability: number, top: [string, number][], digit?: boolean, image?: string }} Prediction */
-/** @typedef {{ model: string, version: number, predictions: Prediction[], latency_us: number }} Answer */
+/** @typedef {number | null} Value null: not finite */
+/**
+ * @typedef {object} Series
+ * @property {number[]} step
+ * @property {Value[]} value
+ * @property {Value[]} [min]
+ * @property {Value[]} [max]
+ */
+/**
+ * @typedef {object} Confusion
+ * @property {number} epoch
+ * @property {string} split
+ * @property {number} classes
+ * @property {number[][]} counts
+ */
+/**
+ * @typedef {object} Prediction
+ * @property {string | null} label
+ * @property {number} probability
+ * @property {[string, number][]} top
+ * @property {string} [image] PNG in base64
+ */
+/**
+ * @typedef {object} Answer
+ * @property {string} model
+ * @property {number} version
+ * @property {Prediction[]} predictions
+ * @property {number} latency_us
+ */
 
 /** A reply that is no success, or no reply at all (status 0, code "offline"). */
 export class Problem extends Error {
-  /** @param {number} status @param {string} code @param {string} message @param {FieldError[]} errors */
+  /**
+   * @param {number} status
+   * @param {string} code
+   * @param {string} message
+   * @param {FieldError[]} errors
+   */
   constructor(status, code, message, errors = []) {
     super(message);
     this.status = status;
@@ -45,6 +76,14 @@ export class Problem extends Error {
     this.errors = errors;
   }
 }
+
+/**
+ * @typedef {object} Options
+ * @property {any} [json]
+ * @property {Blob} [body]
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal} [signal]
+ */
 
 /** @param {Response} reply */
 async function problemOf(reply) {
@@ -55,14 +94,20 @@ async function problemOf(reply) {
   } catch {
     // Whatever stands between us and the daemon need not speak JSON: the status line must do.
   }
-  const said = body?.detail || body?.error || body?.title || `The daemon answered ${reply.status}.`;
-  return new Problem(reply.status, body?.code ?? "", String(said), Array.isArray(body?.errors) ? body.errors : []);
+  const said =
+    body?.detail || body?.error || body?.title || `The daemon answered ${reply.status}.`;
+  return new Problem(
+    reply.status,
+    body?.code ?? "",
+    String(said),
+    Array.isArray(body?.errors) ? body.errors : [],
+  );
 }
 
 /**
  * @param {string} method
  * @param {string} path
- * @param {{ json?: any, body?: Blob, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+ * @param {Options} [options]
  */
 async function request(method, path, options = {}) {
   const headers = { ...options.headers };
@@ -74,7 +119,13 @@ async function request(method, path, options = {}) {
   }
   let reply;
   try {
-    reply = await fetch(path, { method, headers, body, signal: options.signal, credentials: "same-origin" });
+    reply = await fetch(path, {
+      method,
+      headers,
+      body,
+      signal: options.signal,
+      credentials: "same-origin",
+    });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Problem(0, "offline", "The daemon does not answer.");
@@ -93,7 +144,8 @@ const job = (/** @type {string} */ id) => `/v1/jobs/${encodeURIComponent(id)}`;
 const SERIES = "train.loss,train.accuracy,validation.loss,validation.accuracy";
 
 /** @param {string | null} cursor */
-export const listJobs = (cursor) => get(`/v1/jobs?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+export const listJobs = (cursor) =>
+  get(`/v1/jobs?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
 /** @param {string} id */
 export const getJob = (id) => get(job(id));
 /** @param {string} id */
@@ -103,11 +155,17 @@ export const getConfusion = (id) => get(`${job(id)}/confusion`);
 /** @param {string} id */
 export const getLog = (id) => getText(`${job(id)}/log`);
 
-/** @param {Spec} spec @param {string} key the same key and spec start one job, however often they are sent */
+/**
+ * @param {Spec} spec
+ * @param {string} key the same key and spec start one job, however often they are sent
+ */
 export const startJob = async (spec, key) =>
-  (await request("POST", "/v1/jobs", { json: spec, headers: { "Idempotency-Key": key } })).json();
+  (
+    await request("POST", "/v1/jobs", { json: spec, headers: { "Idempotency-Key": key } })
+  ).json();
 /** @param {string} id @param {"stop" | "cancel"} verb */
-export const commandJob = async (id, verb) => (await request("POST", `${job(id)}:${verb}`)).json();
+export const commandJob = async (id, verb) =>
+  (await request("POST", `${job(id)}:${verb}`)).json();
 /** @param {string} id */
 export const deleteJob = (id) => request("DELETE", job(id));
 

@@ -1,4 +1,5 @@
-// Asks the daemon what a picture is: 120 ms after the last change, and never twice at a time, so that drawing is never slowed by answers.
+// Asks the daemon what a picture is: 120 ms after the last change, and never twice at a time,
+// so that drawing is never slowed by answers.
 
 import { classify } from "./api.js";
 

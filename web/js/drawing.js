@@ -1,13 +1,21 @@
-// Strokes of a round pen, and their picture. Coordinates are those of a square of 280 units, whatever the size on the screen.
+// Strokes of a round pen, and their picture. Coordinates are those of a square of 280 units,
+// whatever the size on the screen.
 
 export const SIDE = 280;
-/** A tenth of the side of a large digit, as the strokes of the MNIST set are about two of its twenty pixels wide. */
+/**
+ * A tenth of the side of a large digit, as the strokes of the MNIST set are about two of its
+ * twenty pixels wide.
+ */
 const PEN = 21;
 
 /** @typedef {[number, number]} Point */
 
-/** A curve through the middles of a stroke's segments, bent by its points: smooth, however few points the pointer gave.
- * @param {CanvasRenderingContext2D} context @param {Point[]} stroke */
+/**
+ * A curve through the middles of a stroke's segments, bent by its points: smooth, however few
+ * points the pointer gave.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} stroke
+ */
 function trace(context, stroke) {
   context.beginPath();
   context.moveTo(...stroke[0]);
@@ -21,7 +29,12 @@ function trace(context, stroke) {
   context.stroke();
 }
 
-/** @param {HTMLCanvasElement} canvas @param {Point[][]} strokes @param {string} ink @param {string | null} paper null: transparent */
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Point[][]} strokes
+ * @param {string} ink
+ * @param {string | null} paper null: transparent
+ */
 export function draw(canvas, strokes, ink, paper) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const scale = canvas.width / SIDE;

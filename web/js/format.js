@@ -1,4 +1,5 @@
-// Numbers as people read them. Every function takes null or undefined for "not known" and gives a dash.
+// Numbers as people read them. Every function takes null or undefined for "not known" and gives
+// a dash.
 
 const DASH = "–";
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -11,8 +12,10 @@ export function percent(value, digits = 1) {
   return Number.isFinite(value) ? `${(Number(value) * 100).toFixed(digits)} %` : DASH;
 }
 
-/** A loss keeps three significant digits, whatever its size.
- * @param {number | null | undefined} value */
+/**
+ * A loss keeps three significant digits, whatever its size.
+ * @param {number | null | undefined} value
+ */
 export function loss(value) {
   if (!Number.isFinite(value)) return DASH;
   const size = Math.abs(Number(value));

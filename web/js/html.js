@@ -1,4 +1,5 @@
-// Templates in the page's own syntax: htm parses them in the browser, so that no build step is needed.
+// Templates in the page's own syntax: htm parses them in the browser, so that no build step is
+// needed.
 import { h } from "/vendor/preact/dist/preact.mjs";
 import htm from "/vendor/htm/dist/htm.module.js";
 

@@ -1,7 +1,14 @@
 // Starts the page: draws it, fetches what it shows, and follows the daemon's events.
 
 import { h, render } from "/vendor/preact/dist/preact.mjs";
-import { connect, loadForm, loadJobs, loadModels, loadSystem, selectFromAddress } from "./actions.js";
+import {
+  connect,
+  loadForm,
+  loadJobs,
+  loadModels,
+  loadSystem,
+  selectFromAddress,
+} from "./actions.js";
 import { findJob, jobName, state, subscribe } from "./state.js";
 import { percent } from "./format.js";
 import { App } from "./views/app.js";
@@ -11,7 +18,9 @@ const SYSTEM_EVERY_MS = 15000;
 function showTitle() {
   const job = findJob(state.selected);
   const running = job?.state === "running";
-  document.title = job ? `${running ? `${percent(job.progress, 0)} · ` : ""}${jobName(job)} · Unroll` : "Unroll";
+  document.title = job
+    ? `${running ? `${percent(job.progress, 0)} · ` : ""}${jobName(job)} · Unroll`
+    : "Unroll";
 }
 
 async function start() {

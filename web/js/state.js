@@ -1,11 +1,14 @@
-// All that the page knows, in one object. Views are functions of it; whoever changes it says so, and the page is drawn once per frame.
+// All that the page knows, in one object. Views are functions of it; whoever changes it says
+// so, and the page is drawn once per frame.
 
 /** @typedef {import("./api.js").Job} Job */
 /** @typedef {import("./api.js").Problem} Problem */
 
-/** Something fetched: nothing yet, its value, or what went wrong.
+/**
+ * Something fetched: nothing yet, its value, or what went wrong.
  * @template T
- * @typedef {{ value: T | null, problem: Problem | null }} Loaded */
+ * @typedef {{ value: T | null, problem: Problem | null }} Loaded
+ */
 
 /** @template T @returns {Loaded<T>} */
 const nothing = () => ({ value: null, problem: null });
@@ -17,15 +20,19 @@ export const state = {
   retryAt: 0,
   /** @type {Loaded<any>} */
   system: nothing(),
-  /** Every job known, newest first.
-   * @type {Job[]} */
+  /**
+   * Every job known, newest first.
+   * @type {Job[]}
+   */
   jobs: [],
   /** @type {Loaded<true>} */
   jobsLoaded: nothing(),
   /** @type {string | null} */
   jobsCursor: null,
-  /** A job's id; null shows the form that starts one.
-   * @type {string | null} */
+  /**
+   * A job's id; null shows the form that starts one.
+   * @type {string | null}
+   */
   selected: null,
   /** Counts the times the curves of the selected job were fetched anew. */
   curvesVersion: 0,
@@ -41,8 +48,10 @@ export const state = {
   datasets: [],
   /** @type {Loaded<any[]>} */
   models: nothing(),
-  /** A specification that the form shall start from.
-   * @type {import("./api.js").Spec | null} */
+  /**
+   * A specification that the form shall start from.
+   * @type {import("./api.js").Spec | null}
+   */
   template: null,
 };
 
@@ -57,7 +66,8 @@ export const subscribe = (listener) => void listeners.push(listener);
 export function changed() {
   if (drawing) return;
   drawing = true;
-  // A hidden page gets no frames; the timer keeps its state drawn, so that it is right at once when it is shown again.
+  // A hidden page gets no frames; the timer keeps its state drawn, so that it is right at once
+  // when it is shown again.
   const draw = () => {
     if (!drawing) return;
     drawing = false;
@@ -75,12 +85,16 @@ export function update(part) {
 
 const ENDED = new Set(["succeeded", "stopped", "cancelled", "diverged", "failed"]);
 
-/** True for the states that a job never leaves.
- * @param {Job | null | undefined} job */
+/**
+ * True for the states that a job never leaves.
+ * @param {Job | null | undefined} job
+ */
 export const ended = (job) => ENDED.has(job?.state ?? "");
 
-/** Puts what is newly known of a job over what was known; ids sort by age.
- * @param {Partial<Job> & { id: string }} news */
+/**
+ * Puts what is newly known of a job over what was known; ids sort by age.
+ * @param {Partial<Job> & { id: string }} news
+ */
 export function mergeJob(news) {
   const index = state.jobs.findIndex((job) => job.id === news.id);
   if (index >= 0) {

@@ -1,9 +1,17 @@
-// The one event stream of the page: all jobs on one connection, because a browser allows only six to a server.
+// The one event stream of the page: all jobs on one connection, because a browser allows only
+// six to a server.
 //
-// The page itself reconnects, with the last event of every job it follows in ?last_event_id=; the browser's own reconnect would name
-// only the newest event of one job. While the page is hidden the stream is closed: what it missed is replayed when it is shown again.
+// The page itself reconnects, with the last event of every job it follows in ?last_event_id=;
+// the browser's own reconnect would name only the newest event of one job. While the page is
+// hidden the stream is closed: what it missed is replayed when it is shown again.
 
-/** @typedef {{ event: (name: string, data: any) => void, open: () => void, lost: (retryAt: number) => void, paused: () => void }} Listener */
+/**
+ * @typedef {object} Listener
+ * @property {(name: string, data: any) => void} event
+ * @property {() => void} open
+ * @property {(retryAt: number) => void} lost
+ * @property {() => void} paused
+ */
 
 const NAMES = ["state", "step", "epoch", "checkpoint", "gap", "end"];
 const FIRST_WAIT_MS = 1000;
@@ -13,16 +21,21 @@ export class Stream {
   /** @param {Listener} listener */
   constructor(listener) {
     this.listener = listener;
-    /** The newest sequence number seen of each job that goes on.
-     * @type {Map<string, string>} */
+    /**
+     * The newest sequence number seen of each job that goes on.
+     * @type {Map<string, string>}
+     */
     this.seen = new Map();
     /** @type {EventSource | null} */
     this.source = null;
     this.wait = FIRST_WAIT_MS;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.open()));
-    // A page that is put aside whole must not hold a connection, or the browser cannot keep it for the way back.
+    document.addEventListener("visibilitychange", () =>
+      document.hidden ? this.pause() : this.open(),
+    );
+    // A page that is put aside whole must not hold a connection, or the browser cannot keep it
+    // for the way back.
     addEventListener("pagehide", () => this.pause());
     addEventListener("pageshow", (event) => event.persisted && this.open());
   }
@@ -31,7 +44,9 @@ export class Stream {
     this.close();
     if (document.hidden) return this.pause();
     const ids = [...this.seen].map(([job, sequence]) => `${job}:${sequence}`).join(",");
-    const source = new EventSource(`/v1/events${ids ? `?last_event_id=${encodeURIComponent(ids)}` : ""}`);
+    const source = new EventSource(
+      `/v1/events${ids ? `?last_event_id=${encodeURIComponent(ids)}` : ""}`,
+    );
     this.source = source;
     source.onopen = () => {
       this.wait = FIRST_WAIT_MS;
@@ -39,7 +54,9 @@ export class Stream {
     };
     source.onerror = () => this.retry();
     for (const name of NAMES) {
-      source.addEventListener(name, (event) => this.take(name, /** @type {MessageEvent} */ (event)));
+      source.addEventListener(name, (event) =>
+        this.take(name, /** @type {MessageEvent} */ (event)),
+      );
     }
   }
 

@@ -1,14 +1,22 @@
-// The curves of one job: history as the daemon thinned it, and live points after it. No DOM in here.
+// The curves of one job: history as the daemon thinned it, and live points after it. No DOM in
+// here.
 //
-// A live point whose step the history already covers is dropped, so it does not matter which of the two arrives first.
+// A live point whose step the history already covers is dropped, so it does not matter which of
+// the two arrives first.
 
 /** @typedef {import("../api.js").Series} Series */
-/** @typedef {number | null} Value null: not finite, a gap in the curve */
+/** @typedef {import("../api.js").Value} Value */
 
-/** Past this many points the history is to be fetched anew, thinned: the page's memory does not grow with the run. */
+/**
+ * Past this many points the history is to be fetched anew, thinned: the page's memory does not
+ * grow with the run.
+ */
 const MAX_POINTS = 4000;
 
-/** One series. A thinned point stands for a bucket of steps and keeps its extremes; a live one is its own. */
+/**
+ * One series. A thinned point stands for a bucket of steps and keeps its extremes; a live one
+ * is its own.
+ */
 export class Line {
   /** @type {number[]} */ step = [];
   /** @type {Value[]} */ value = [];
@@ -37,8 +45,11 @@ export class Line {
 }
 
 /**
- * A running mean over about `span` steps; it follows the steps and not the points, so that thinning does not change it much.
- * @param {number[]} steps @param {Value[]} values @param {number} span
+ * A running mean over about `span` steps; it follows the steps and not the points, so that
+ * thinning does not change it much.
+ * @param {number[]} steps
+ * @param {Value[]} values
+ * @param {number} span
  */
 export function smooth(steps, values, span) {
   /** @type {Value[]} */
@@ -83,7 +94,10 @@ export class Curves {
   addEpoch(epoch) {
     const validation = epoch.validation ?? {};
     this.validationLoss.append(epoch.step, validation.loss ?? epoch.validation_loss);
-    this.validationAccuracy.append(epoch.step, validation.accuracy ?? epoch.validation_accuracy);
+    this.validationAccuracy.append(
+      epoch.step,
+      validation.accuracy ?? epoch.validation_accuracy,
+    );
     this.version++;
   }
 

@@ -1,4 +1,5 @@
-// What the network says to a picture: ten bars, the name, and the 28x28 picture that it really saw.
+// What the network says to a picture: ten bars, the name, and the 28x28 picture that it really
+// saw.
 
 import { Component, createRef } from "/vendor/preact/dist/preact.mjs";
 import { html } from "../html.js";
@@ -8,7 +9,10 @@ import { percent } from "../format.js";
 
 const DIGITS = [..."0123456789"];
 
-/** A picture of base64 PNG, drawn by hand: the Content-Security-Policy allows no data: address. @extends {Component<{ image: string | undefined }>} */
+/**
+ * A picture of base64 PNG, drawn by hand: the Content-Security-Policy allows no data: address.
+ * @extends {Component<{ image: string | undefined }>}
+ */
 class Seen extends Component {
   canvas = createRef();
 
@@ -33,11 +37,18 @@ class Seen extends Component {
   render() {
     return html`
       <figure class="seen">
-        <canvas ref=${this.canvas} class=${this.props.image ? "" : "nothing"} width="28" height="28" role="img" aria-label="The 28 by 28 picture that the network saw"></canvas>
+        <canvas ref=${this.canvas} class=${this.props.image ? "" : "nothing"} width="28" height="28"
+                role="img" aria-label="The 28 by 28 picture that the network saw"></canvas>
         <figcaption>what it saw</figcaption>
       </figure>
     `;
   }
+}
+
+/** @param {Answer | null} answer */
+function sourceOf(answer) {
+  if (!answer) return "\u00a0";
+  return `${answer.model}, version ${answer.version} · ${(answer.latency_us / 1000).toFixed(2)} ms`;
 }
 
 /** @param {{ answer: Answer | null, hint: string }} props */
@@ -58,15 +69,18 @@ export function AnswerView({ answer, hint }) {
         ${DIGITS.map((digit) => {
           const chance = chances.get(digit) ?? 0;
           return html`
-            <li key=${digit} class=${digit === label ? "winner" : ""} aria-label="${digit}: ${percent(chance)}">
+            <li key=${digit} class=${digit === label ? "winner" : ""}
+                aria-label="${digit}: ${percent(chance)}">
               <span aria-hidden="true">${digit}</span>
-              <span class="bar" aria-hidden="true"><span style=${{ transform: `scaleX(${chance})` }}></span></span>
+              <span class="bar" aria-hidden="true">
+                <span style=${{ transform: `scaleX(${chance})` }}></span>
+              </span>
               <span class="chance" aria-hidden="true">${prediction ? percent(chance) : ""}</span>
             </li>
           `;
         })}
       </ol>
-      <p class="source quiet">${answer ? `${answer.model}, version ${answer.version} · ${(answer.latency_us / 1000).toFixed(2)} ms` : "\u00a0"}</p>
+      <p class="source quiet">${sourceOf(answer)}</p>
     </div>
   `;
 }

@@ -7,16 +7,17 @@ import { Board } from "./board.js";
 import { Banner, Header } from "./header.js";
 import { JobView } from "./job.js";
 import { JobList } from "./jobs.js";
+import { Skeleton } from "./parts.js";
 import { Start } from "./start.js";
 
 function Middle() {
   if (!state.jobsLoaded.value && !state.jobsLoaded.problem) {
-    return html`<section class="card skeleton" aria-busy="true" aria-label="Loading the jobs"></section>`;
+    return html`<${Skeleton} name="the jobs" />`;
   }
   if (state.selected === null) return html`<${Start} />`;
   const job = findJob(state.selected);
   if (job) return html`<${JobView} key=${job.id} job=${job} />`;
-  return html`<section class="card skeleton" aria-busy="true" aria-label="Loading the job"></section>`;
+  return html`<${Skeleton} name="the job" />`;
 }
 
 /** @param {{ reconnect: () => void }} props */
@@ -33,8 +34,10 @@ export function App({ reconnect }) {
   `;
 }
 
-/** The address holds the selected job, so the link must not change it.
- * @param {Event} event */
+/**
+ * The address holds the selected job, so the link must not change it.
+ * @param {Event} event
+ */
 function skip(event) {
   event.preventDefault();
   document.getElementById("main")?.focus();

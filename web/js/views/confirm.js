@@ -2,8 +2,19 @@
 
 import { Component, createRef } from "/vendor/preact/dist/preact.mjs";
 import { html } from "../html.js";
+import { Button } from "./parts.js";
 
-/** @extends {Component<{ title: string, text: string, yes: string, no: string, onYes: () => void, onNo: () => void }>} */
+/**
+ * @typedef {object} Props
+ * @property {string} title
+ * @property {string} text
+ * @property {string} yes
+ * @property {string} no
+ * @property {() => void} onYes
+ * @property {() => void} onNo
+ */
+
+/** @extends {Component<Props>} */
 export class Confirm extends Component {
   dialog = createRef();
 
@@ -18,8 +29,8 @@ export class Confirm extends Component {
         <h2 id="confirm-title">${title}</h2>
         <p>${text}</p>
         <div class="actions">
-          <button type="button" class="danger" onClick=${onYes}>${yes}</button>
-          <button type="button" autofocus onClick=${onNo}>${no}</button>
+          <${Button} kind="danger" onClick=${onYes}>${yes}<//>
+          <${Button} autofocus onClick=${onNo}>${no}<//>
         </div>
       </dialog>
     `;

@@ -1,68 +1,23 @@
-// Form fields drawn from the job's JSON Schema. A field is named by the JSON pointer of its place in the specification,
-// which is also how the daemon names it when something is wrong with it.
+// One field of the form, drawn from its JSON Schema.
 
 import { html } from "../html.js";
+import { hintOf, labelOf, toText } from "../schema.js";
 
-/** @typedef {Record<string, any>} Schema */
-/** @typedef {{ pointer: string, schema: Schema }} Field */
+/** @typedef {import("../schema.js").Schema} Schema */
+/** @typedef {import("../schema.js").Field} Field */
 
-/** Every field that has more than one possible value, in the schema's order.
- * @param {Schema} schema @param {string} [pointer] @returns {Field[]} */
-export function fieldsOf(schema, pointer = "") {
-  if (schema.properties) {
-    return Object.entries(schema.properties).flatMap(([name, part]) => fieldsOf(part, `${pointer}/${name}`));
-  }
-  return "const" in schema || pointer === "" ? [] : [{ pointer, schema }];
-}
+/**
+ * @typedef {object} ControlProps
+ * @property {string} id
+ * @property {Schema} schema
+ * @property {string} value
+ * @property {string} described ids of what describes it
+ * @property {boolean} bad
+ * @property {string} [list] id of a list of suggestions
+ * @property {(text: string) => void} onChange
+ */
 
-/** @param {any} spec @param {string} pointer */
-export const valueAt = (spec, pointer) =>
-  pointer.slice(1).split("/").reduce((/** @type {any} */ part, name) => part?.[name], spec);
-
-/** @param {any} spec changed in place @param {string} pointer @param {any} value undefined takes the field out */
-export function setAt(spec, pointer, value) {
-  const names = pointer.slice(1).split("/");
-  const last = /** @type {string} */ (names.pop());
-  let part = spec;
-  for (const name of names) part = part[name] ??= {};
-  if (value === undefined) delete part[last];
-  else part[last] = value;
-}
-
-/** @param {any} value */
-export const toText = (value) => (value == null ? "" : Array.isArray(value) ? value.join(", ") : String(value));
-
-/** What was typed, as the schema wants it. What cannot be read goes to the daemon as it is: it knows best what to say about it.
- * @param {Schema} schema @param {string} text */
-export function fromText(schema, text) {
-  const types = [schema.type].flat();
-  const trimmed = text.trim();
-  if (trimmed === "") return undefined;
-  if (types.includes("array")) return trimmed.split(",").map((item) => item.trim()).filter(Boolean);
-  if (types.includes("boolean")) return trimmed === "true";
-  if (types.includes("integer") || types.includes("number")) {
-    const number = Number(trimmed);
-    return Number.isFinite(number) ? number : trimmed;
-  }
-  return trimmed;
-}
-
-/** @param {string} pointer */
-export const labelOf = (pointer) => {
-  const name = (pointer.split("/").at(-1) ?? "").replaceAll("_", " ");
-  return name.charAt(0).toUpperCase() + name.slice(1);
-};
-
-/** @param {Schema} schema */
-function hintOf(schema) {
-  const low = schema.minimum ?? schema.exclusiveMinimum;
-  const high = schema.maximum ?? schema.exclusiveMaximum;
-  const unit = schema["x-unit"] ? ` ${schema["x-unit"]}` : "";
-  const range = low !== undefined && high !== undefined ? `${low} to ${high}${unit}` : "";
-  return [schema.description, range].filter(Boolean).join(" · ");
-}
-
-/** @param {{ id: string, schema: Schema, value: string, described: string, bad: boolean, list?: string, onChange: (text: string) => void }} props */
+/** @param {ControlProps} props */
 function Control({ id, schema, value, described, bad, list, onChange }) {
   const common = {
     id,
@@ -72,30 +27,43 @@ function Control({ id, schema, value, described, bad, list, onChange }) {
     onInput: (/** @type {any} */ event) => onChange(event.currentTarget.value),
   };
   const standard = toText(schema.default);
-  const choices = schema.enum ?? ([schema.type].flat().includes("boolean") ? ["false", "true"] : null);
+  const choices =
+    schema.enum ?? ([schema.type].flat().includes("boolean") ? ["false", "true"] : null);
   if (choices) {
     return html`
       <select ...${common} value=${value || standard}>
-        ${choices.map((/** @type {string} */ choice) => html`<option value=${choice}>${choice}</option>`)}
+        ${choices.map((/** @type {string} */ name) => html`<option value=${name}>${name}</option>`)}
       </select>
     `;
   }
   const numeric = /number|integer/.test(String(schema.type));
   return html`
-    <input ...${common} type="text" inputmode=${numeric ? "decimal" : "text"} placeholder=${standard || (numeric ? "none" : "")}
-           autocomplete="off" spellcheck=${false} list=${list} />
+    <input ...${common} type="text" inputmode=${numeric ? "decimal" : "text"} list=${list}
+           placeholder=${standard || (numeric ? "none" : "")} autocomplete="off"
+           spellcheck=${false} />
   `;
 }
 
-/** @param {{ field: Field, label?: string, value: string, error?: string, list?: string, quiet?: boolean, onChange: (text: string) => void }} props */
+/**
+ * @typedef {object} FieldProps
+ * @property {Field} field
+ * @property {string} [label]
+ * @property {string} value
+ * @property {string} [error]
+ * @property {string} [list]
+ * @property {boolean} [quiet] the help is read aloud and not shown
+ * @property {(text: string) => void} onChange
+ */
+
+/** @param {FieldProps} props */
 export function FieldView({ field, label, value, error, list, quiet, onChange }) {
   const id = `field${field.pointer.replaceAll("/", "-")}`;
   const hint = hintOf(field.schema);
   return html`
     <div class="field ${error ? "wrong" : ""}">
       <label for=${id}>${label ?? labelOf(field.pointer)}</label>
-      <${Control} id=${id} schema=${field.schema} value=${value} described="${id}-error ${id}-hint" bad=${!!error} list=${list}
-                  onChange=${onChange} />
+      <${Control} id=${id} schema=${field.schema} value=${value} bad=${!!error} list=${list}
+                  described="${id}-error ${id}-hint" onChange=${onChange} />
       <p class="field-error" id="${id}-error">${error ?? ""}</p>
       <p class=${quiet ? "unseen" : "field-hint"} id="${id}-hint">${hint}</p>
     </div>

@@ -7,8 +7,8 @@ import { LineChart } from "../charts/line.js";
 import { count, duration, loss, percent } from "../format.js";
 import { ended, jobName, state } from "../state.js";
 import { Confirm } from "./confirm.js";
-import { Badge } from "./jobs.js";
 import { Log } from "./log.js";
+import { Badge, Button, Fill } from "./parts.js";
 import { Report } from "./report.js";
 
 /** @typedef {import("../api.js").Job} Job */
@@ -45,9 +45,9 @@ function Progress({ job }) {
   ].filter(Boolean);
   return html`
     <div class="progress">
-      <div class="track large" role="progressbar" aria-label="Progress of the job" aria-valuemin="0" aria-valuemax="100"
-           aria-valuenow=${Math.floor(part * 100)}>
-        <span class="fill ${job.state}" style=${{ transform: `scaleX(${part})` }}></span>
+      <div class="track large" role="progressbar" aria-label="Progress of the job"
+           aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.floor(part * 100)}>
+        <${Fill} state=${job.state} part=${part} />
       </div>
       <p class="progress-facts"><b>${percent(part, 0)}</b><span>${facts.join(" · ")}</span></p>
     </div>
@@ -55,17 +55,20 @@ function Progress({ job }) {
 }
 
 /** @param {{ name: string, value: string }} props */
-const Tile = ({ name, value }) => html`<div class="tile"><dt>${name}</dt><dd>${value}</dd></div>`;
+const Tile = ({ name, value }) =>
+  html`<div class="tile"><dt>${name}</dt><dd>${value}</dd></div>`;
 
 /** @param {{ job: Job }} props */
 function Tiles({ job }) {
-  const validation = curves.validationAccuracy.value.at(-1) ?? job.report?.validation?.accuracy ?? null;
+  const validation =
+    curves.validationAccuracy.value.at(-1) ?? job.report?.validation?.accuracy ?? null;
+  const speed = job.images_per_second ?? job.report?.images_per_second;
   return html`
     <dl class="tiles">
       <${Tile} name="Loss" value=${job.diverged ? "diverged" : loss(job.loss)} />
       <${Tile} name="Accuracy" value=${percent(job.accuracy)} />
       <${Tile} name="Validation" value=${percent(validation)} />
-      <${Tile} name="Images / s" value=${count(job.images_per_second ?? job.report?.images_per_second)} />
+      <${Tile} name="Images / s" value=${count(speed)} />
     </dl>
   `;
 }
@@ -73,16 +76,33 @@ function Tiles({ job }) {
 /** @param {{ job: Job }} props */
 function Failure({ job }) {
   if (!job.error) return null;
-  const text = typeof job.error === "string" ? job.error : job.error.detail || job.error.error || job.error.code;
+  const text =
+    typeof job.error === "string"
+      ? job.error
+      : job.error.detail || job.error.error || job.error.code;
   if (!text) return null;
   const grave = job.state === "failed" || job.state === "diverged";
-  return html`<div class=${grave ? "problem" : "note"} role=${grave ? "alert" : "status"}><p>${text}</p></div>`;
+  if (!grave) return html`<div class="note" role="status"><p>${text}</p></div>`;
+  return html`<div class="problem" role="alert"><p>${text}</p></div>`;
+}
+
+function CurvesProblem() {
+  const problem = state.curvesProblem;
+  if (!problem) return null;
+  return html`
+    <p class="hint bad">
+      The history of the curves did not come: ${problem.message}
+      <${Button} kind="small" onClick=${() => loadCurves()}>Try again<//>
+    </p>
+  `;
 }
 
 const QUESTIONS = {
   cancel: {
     title: "Discard this job?",
-    text: "Training ends and everything that was learnt is thrown away. To keep it, stop the job instead.",
+    text:
+      "Training ends and everything that was learnt is thrown away. " +
+      "To keep it, stop the job instead.",
     yes: "Discard",
     no: "Keep training",
   },
@@ -94,7 +114,13 @@ const QUESTIONS = {
   },
 };
 
-/** @typedef {{ log: boolean, question: keyof typeof QUESTIONS | null, busy: boolean, problem: string }} State */
+/**
+ * @typedef {object} State
+ * @property {boolean} log
+ * @property {keyof typeof QUESTIONS | null} question
+ * @property {boolean} busy
+ * @property {string} problem
+ */
 
 /** @extends {Component<{ job: Job }, State>} */
 export class JobView extends Component {
@@ -118,15 +144,22 @@ export class JobView extends Component {
   actions() {
     const { job } = this.props;
     const { busy } = this.state;
-    const again = job.spec && html`<button type="button" onClick=${() => useAsTemplate(/** @type {any} */ (job.spec))}>Use as template</button>`;
+    const ask = (/** @type {keyof typeof QUESTIONS} */ question) => () =>
+      this.setState({ question });
     if (ended(job)) {
-      return html`${again}<button type="button" class="danger-quiet" disabled=${busy} onClick=${() => this.setState({ question: "delete" })}>Delete</button>`;
+      const { spec } = job;
+      return html`
+        ${spec && html`<${Button} onClick=${() => useAsTemplate(spec)}>Use as template<//>`}
+        <${Button} kind="danger-quiet" disabled=${busy} onClick=${ask("delete")}>Delete<//>
+      `;
     }
     const stopping = busy || job.state === "stopping";
     return html`
-      <button type="button" class="primary" disabled=${stopping} title="Ends training and keeps what was learnt"
-              onClick=${() => this.run(() => commandJob(job.id, "stop"))}>${job.state === "stopping" ? "Stopping…" : "Stop and keep"}</button>
-      <button type="button" class="danger-quiet" disabled=${stopping} onClick=${() => this.setState({ question: "cancel" })}>Cancel</button>
+      <${Button} kind="primary" disabled=${stopping} title="Ends training and keeps what was learnt"
+                 onClick=${() => this.run(() => commandJob(job.id, "stop"))}>
+        ${job.state === "stopping" ? "Stopping…" : "Stop and keep"}
+      <//>
+      <${Button} kind="danger-quiet" disabled=${stopping} onClick=${ask("cancel")}>Cancel<//>
     `;
   }
 
@@ -134,29 +167,37 @@ export class JobView extends Component {
     const { question } = this.state;
     const { job } = this.props;
     if (!question) return null;
-    const answer = question === "cancel" ? () => commandJob(job.id, "cancel") : () => deleteJob(job.id);
-    return html`<${Confirm} ...${QUESTIONS[question]} onYes=${() => this.run(answer)} onNo=${() => this.setState({ question: null })} />`;
+    const answer =
+      question === "cancel" ? () => commandJob(job.id, "cancel") : () => deleteJob(job.id);
+    const no = () => this.setState({ question: null });
+    return html`
+      <${Confirm} ...${QUESTIONS[question]} onYes=${() => this.run(answer)} onNo=${no} />
+    `;
   }
 
   charts() {
     const { job } = this.props;
     const { log } = this.state;
     const common = { version: state.curvesVersion, steps: ended(job) ? 0 : stepsOf(job) };
+    const setLog = (/** @type {any} */ event) =>
+      this.setState({ log: event.currentTarget.checked });
     return html`
-      ${state.curvesProblem &&
-      html`<p class="hint bad">The history of the curves did not come: ${state.curvesProblem.message}
-        <button type="button" class="small" onClick=${() => loadCurves()}>Try again</button></p>`}
-      <${LineChart} ...${common} name="Loss" colour="--loss" train=${curves.loss} validation=${curves.validationLoss} log=${log} format=${loss}>
-        <label class="toggle"><input type="checkbox" checked=${log}
-          onChange=${(/** @type {any} */ event) => this.setState({ log: event.currentTarget.checked })} />log scale</label>
+      <${CurvesProblem} />
+      <${LineChart} ...${common} name="Loss" colour="--loss" log=${log} format=${loss}
+                    train=${curves.loss} validation=${curves.validationLoss}>
+        <label class="toggle">
+          <input type="checkbox" checked=${log} onChange=${setLog} />log scale
+        </label>
       <//>
-      <${LineChart} ...${common} name="Accuracy" colour="--accuracy" train=${curves.accuracy} validation=${curves.validationAccuracy}
-        log=${false} unit=${true} format=${percent} />
+      <${LineChart} ...${common} name="Accuracy" colour="--accuracy" log=${false} unit=${true}
+                    format=${percent} train=${curves.accuracy}
+                    validation=${curves.validationAccuracy} />
     `;
   }
 
   render() {
     const { job } = this.props;
+    const { problem } = this.state;
     return html`
       <section class="card job" aria-labelledby="job-title">
         <div class="heading">
@@ -168,7 +209,7 @@ export class JobView extends Component {
         </div>
         <p class="description">${description(job)}</p>
         <${Failure} job=${job} />
-        ${this.state.problem && html`<div class="problem" role="alert"><p>${this.state.problem}</p></div>`}
+        ${problem && html`<div class="problem" role="alert"><p>${problem}</p></div>`}
         <${Progress} job=${job} />
         <${Tiles} job=${job} />
         ${this.charts()}

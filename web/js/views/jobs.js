@@ -4,13 +4,15 @@ import { html } from "../html.js";
 import { loadJobs, select } from "../actions.js";
 import { ago, count, percent } from "../format.js";
 import { ended, jobName, state } from "../state.js";
+import { Badge, Button, Fill } from "./parts.js";
 
 /** @typedef {import("../api.js").Job} Job */
 
-/** @param {{ job: Job }} props */
-export const Badge = ({ job }) => html`<span class="badge ${job.state}">${job.state}</span>`;
-
-/** The accuracy that says most about a job: of the test set once there is one, else of the newest minibatch. @param {Job} job */
+/**
+ * The accuracy that says most about a job: of the test set once there is one, else of the
+ * newest minibatch.
+ * @param {Job} job
+ */
 export function bestAccuracy(job) {
   return job.report?.test?.accuracy ?? job.accuracy;
 }
@@ -18,18 +20,20 @@ export function bestAccuracy(job) {
 /** @param {{ job: Job }} props */
 function Row({ job }) {
   const current = job.id === state.selected;
+  const part = job.progress ?? 0;
+  const facts = ended(job)
+    ? ago(job.ended_at ?? job.created_at)
+    : `${percent(part, 0)} · step ${count(job.step ?? 0)}`;
   return html`
     <li>
       <a class="job-row" href="#/jobs/${job.id}" aria-current=${current ? "true" : undefined}
          onClick=${(/** @type {MouseEvent} */ event) => follow(event, job.id)}>
         <span class="job-row-name">${jobName(job)}</span>
         <${Badge} job=${job} />
-        <span class="job-row-facts">
-          ${ended(job) ? ago(job.ended_at ?? job.created_at) : `${percent(job.progress ?? 0, 0)} · step ${count(job.step ?? 0)}`}
-        </span>
+        <span class="job-row-facts">${facts}</span>
         <span class="job-row-accuracy">${percent(bestAccuracy(job))}</span>
         <span class="track" aria-hidden="true">
-          <span class="fill ${job.state}" style=${{ transform: `scaleX(${job.progress ?? 0})` }}></span>
+          <${Fill} state=${job.state} part=${part} />
         </span>
       </a>
     </li>
@@ -46,11 +50,13 @@ function follow(event, id) {
 function Rows() {
   const { value, problem } = state.jobsLoaded;
   if (problem && !value) return html`<p class="hint bad">${problem.message}</p>`;
-  if (!value) return html`<ul class="job-rows" aria-busy="true"><li class="job-row ghost"></li><li class="job-row ghost"></li></ul>`;
-  if (state.jobs.length === 0) return html`<p class="hint">No job yet. The first one takes less than a minute.</p>`;
+  if (!value)
+    return html`<ul class="job-rows" aria-busy="true"><li class="job-row ghost"></li></ul>`;
+  if (state.jobs.length === 0)
+    return html`<p class="hint">No job yet. The first one takes less than a minute.</p>`;
   return html`
     <ul class="job-rows">${state.jobs.map((job) => html`<${Row} key=${job.id} job=${job} />`)}</ul>
-    ${state.jobsCursor && html`<button type="button" class="small" onClick=${() => loadJobs(true)}>Older jobs</button>`}
+    ${state.jobsCursor && html`<${Button} kind="small" onClick=${() => loadJobs(true)}>Older jobs<//>`}
   `;
 }
 
@@ -60,7 +66,9 @@ export function JobList({ onNew }) {
     <section class="card">
       <div class="heading">
         <h2>Jobs</h2>
-        <button type="button" class="small primary" aria-pressed=${state.selected === null} onClick=${onNew}>New job</button>
+        <${Button} kind="small primary" aria-pressed=${state.selected === null} onClick=${onNew}>
+          New job
+        <//>
       </div>
       <${Rows} />
     </section>

@@ -3,6 +3,7 @@
 import { Component } from "/vendor/preact/dist/preact.mjs";
 import { html } from "../html.js";
 import { getLog } from "../api.js";
+import { Button } from "./parts.js";
 
 /** @typedef {{ open: boolean, text: string | null, problem: string }} State */
 
@@ -37,12 +38,13 @@ export class Log extends Component {
 
   render() {
     const { text, problem } = this.state;
+    const shown = text === null ? "…" : text || "Nothing was logged.";
     return html`
       <details class="card log" onToggle=${(/** @type {any} */ event) => this.toggle(event)}>
         <summary>The worker's log</summary>
         ${problem && html`<p class="hint bad">${problem}</p>`}
-        <pre tabindex="0" aria-label="The worker's log">${text === null ? "…" : text || "Nothing was logged."}</pre>
-        <button type="button" class="small" onClick=${() => this.load()}>Refresh</button>
+        <pre tabindex="0" aria-label="The worker's log">${shown}</pre>
+        <${Button} kind="small" onClick=${() => this.load()}>Refresh<//>
       </details>
     `;
   }

@@ -3,6 +3,7 @@
 import { Component } from "/vendor/preact/dist/preact.mjs";
 import { html } from "../html.js";
 import { Matrix } from "../charts/matrix.js";
+import { Button } from "./parts.js";
 import { count, duration, loss, percent, size } from "../format.js";
 
 /** @typedef {import("../api.js").Job} Job */
@@ -30,7 +31,9 @@ class Copy extends Component {
     return html`
       <span class="copy">
         <code title=${this.props.text}>${this.props.text.slice(0, 16)}…</code>
-        <button type="button" class="small" aria-label="Copy ${this.props.name}" onClick=${() => this.copy()}>${said || "Copy"}</button>
+        <${Button} kind="small" aria-label="Copy ${this.props.name}" onClick=${() => this.copy()}>
+          ${said || "Copy"}
+        <//>
       </span>
     `;
   }
@@ -39,11 +42,21 @@ class Copy extends Component {
 /** @param {Job} job */
 function seconds(job) {
   if (job.report?.seconds != null) return job.report.seconds;
-  return job.started_at && job.ended_at ? (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000 : null;
+  return job.started_at && job.ended_at
+    ? (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000
+    : null;
 }
 
 /** @param {any} model */
-const modelName = (model) => (typeof model === "string" ? model : model?.name ? `${model.name}, version ${model.version}` : "");
+const modelName = (model) =>
+  typeof model === "string"
+    ? model
+    : model?.name
+      ? `${model.name}, version ${model.version}`
+      : "";
+
+/** @param {any[]} fact its name and its value */
+const fact = ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`;
 
 /** @param {{ job: Job, confusion: import("../api.js").Confusion | null }} props */
 export function Report({ job, confusion }) {
@@ -56,17 +69,23 @@ export function Report({ job, confusion }) {
     ["Test images", test?.images != null && count(test.images)],
     ["Time", seconds(job) != null && duration(seconds(job))],
     ["Parameters", job.parameters != null && job.parameters > 0 && count(job.parameters)],
-    ["Planned memory", job.memory_bytes != null && job.memory_bytes > 0 && size(job.memory_bytes)],
+    [
+      "Planned memory",
+      job.memory_bytes != null && job.memory_bytes > 0 && size(job.memory_bytes),
+    ],
     ["Model", modelName(job.model)],
     ["Numerics", job.numerics_profile],
-    ["Weights, SHA-256", sha && html`<${Copy} text=${sha} name="the SHA-256 of the weights" />`],
+    [
+      "Weights, SHA-256",
+      sha && html`<${Copy} text=${sha} name="the SHA-256 of the weights" />`,
+    ],
   ].filter(([, value]) => value);
   if (facts.length === 0 && !confusion) return null;
   return html`
     <section class="card report" aria-labelledby="report-title">
       <h2 id="report-title">Report</h2>
       <div class="report-parts">
-        <dl class="report-facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+        <dl class="report-facts">${facts.map(fact)}</dl>
         ${confusion && html`<${Matrix} confusion=${confusion} />`}
       </div>
     </section>

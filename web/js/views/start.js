@@ -4,8 +4,10 @@ import { Component } from "/vendor/preact/dist/preact.mjs";
 import { html } from "../html.js";
 import { loadForm, startJob } from "../actions.js";
 import { count } from "../format.js";
+import { fieldsOf, fromText, setAt, toText, valueAt } from "../schema.js";
 import { state, update } from "../state.js";
-import { FieldView, fieldsOf, fromText, setAt, toText, valueAt } from "./fields.js";
+import { FieldView } from "./fields.js";
+import { Button, Skeleton } from "./parts.js";
 
 /** @typedef {import("../api.js").Spec} Spec */
 /** @typedef {import("../api.js").Preset} Preset */
@@ -24,11 +26,24 @@ const FIRST_FIELDS = new Map([
 function summary(spec) {
   const model = spec.model ?? {};
   const train = spec.train ?? {};
-  const length = train.epochs ? `${count(train.epochs)} epochs` : train.steps ? `${count(train.steps)} steps` : "";
-  return [`${(model.cell ?? "lstm").toUpperCase()} ${model.hidden ?? ""}`.trim(), `on ${spec.dataset}`, length].filter(Boolean).join(", ");
+  const length = train.epochs
+    ? `${count(train.epochs)} epochs`
+    : train.steps
+      ? `${count(train.steps)} steps`
+      : "";
+  return [
+    `${(model.cell ?? "lstm").toUpperCase()} ${model.hidden ?? ""}`.trim(),
+    `on ${spec.dataset}`,
+    length,
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
-const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const newKey = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 
 /** @param {{ preset: Preset, checked: boolean, onChoose: () => void }} props */
 function PresetCard({ preset, checked, onChoose }) {
@@ -41,7 +56,15 @@ function PresetCard({ preset, checked, onChoose }) {
   `;
 }
 
-/** @typedef {{ base: Spec, chosen: string | null, edits: Record<string, string>, problem: Problem | null, busy: boolean, all: boolean }} State */
+/**
+ * @typedef {object} State
+ * @property {Spec} base what the form started from
+ * @property {string | null} chosen the preset's name
+ * @property {Record<string, string>} edits texts by pointer
+ * @property {Problem | null} problem
+ * @property {boolean} busy
+ * @property {boolean} all every field is shown
+ */
 
 /** @extends {Component<{}, State>} */
 export class Start extends Component {
@@ -52,7 +75,11 @@ export class Start extends Component {
     this.key = newKey();
   }
 
-  /** A preset or a job's specification, with every edit gone. @param {Spec} base @param {string | null} chosen */
+  /**
+   * A preset or a job's specification, with every edit gone.
+   * @param {Spec} base
+   * @param {string | null} chosen
+   */
   begin(base, chosen) {
     this.key = newKey();
     this.setState({ base, chosen, edits: {}, problem: null });
@@ -72,7 +99,11 @@ export class Start extends Component {
     if (state.template) {
       this.begin(state.template, null);
       update({ template: null });
-    } else if (this.state.chosen === null && preset && Object.keys(this.state.base).length === 0) {
+    } else if (
+      this.state.chosen === null &&
+      preset &&
+      Object.keys(this.state.base).length === 0
+    ) {
       this.begin(preset.spec, preset.name);
     }
   }
@@ -81,7 +112,8 @@ export class Start extends Component {
   edit(pointer, text) {
     this.key = newKey();
     const edits = { ...this.state.edits, [pointer]: text };
-    // A run is counted in steps or in epochs; both are an error, so that writing the one clears the other.
+    // A run is counted in steps or in epochs; both are an error, so that writing the one clears
+    // the other.
     if (text.trim() && pointer === "/train/steps") edits["/train/epochs"] = "";
     if (text.trim() && pointer === "/train/epochs") edits["/train/steps"] = "";
     const problem = this.state.problem;
@@ -113,29 +145,38 @@ export class Start extends Component {
     } catch (error) {
       const problem = /** @type {Problem} */ (error);
       const hidden = problem.errors?.some((item) => !FIRST_FIELDS.has(item.pointer));
-      this.setState({ busy: false, problem, all: this.state.all || hidden }, () => this.showFirstError());
+      this.setState({ busy: false, problem, all: this.state.all || hidden }, () =>
+        this.showFirstError(),
+      );
     }
   }
 
   showFirstError() {
-    const field = /** @type {HTMLElement | null} */ (document.querySelector("[aria-invalid=true]"));
+    const field = /** @type {HTMLElement | null} */ (
+      document.querySelector("[aria-invalid=true]")
+    );
     field?.focus();
   }
 
-  /** @param {import("./fields.js").Field} field @param {boolean} first */
+  /** @param {import("../schema.js").Field} field @param {boolean} first */
   field(field, first) {
-    const errors = this.state.problem?.errors ?? [];
+    const { pointer } = field;
+    const all = this.state.problem?.errors ?? [];
+    const errors = all.filter((error) => error.pointer === pointer);
     return html`
-      <${FieldView} key=${field.pointer} field=${field} label=${FIRST_FIELDS.get(field.pointer)} quiet=${first}
-        value=${this.text(field.pointer)} list=${field.pointer === "/dataset" ? "datasets" : undefined}
-        error=${errors.filter((error) => error.pointer === field.pointer).map((error) => error.detail).join("; ")}
-        onChange=${(/** @type {string} */ text) => this.edit(field.pointer, text)} />
+      <${FieldView} key=${pointer} field=${field} label=${FIRST_FIELDS.get(pointer)} quiet=${first}
+        value=${this.text(pointer)} list=${pointer === "/dataset" ? "datasets" : undefined}
+        error=${errors.map((error) => error.detail).join("; ")}
+        onChange=${(/** @type {string} */ text) => this.edit(pointer, text)} />
     `;
   }
 
-  /** The fields of one object of the specification under its name. @param {import("./fields.js").Field[]} fields */
+  /**
+   * The fields of one object of the specification under its name.
+   * @param {import("../schema.js").Field[]} fields
+   */
   groups(fields) {
-    /** @type {Map<string, import("./fields.js").Field[]>} */
+    /** @type {Map<string, import("../schema.js").Field[]>} */
     const groups = new Map();
     for (const field of fields) {
       const name = field.pointer.split("/").slice(1, -1).join(" · ") || "job";
@@ -159,48 +200,68 @@ export class Start extends Component {
     return html`
       <div class="problem" role="alert">
         <p>${problem.message}</p>
-        ${others.length > 0 && html`<ul>${others.map((error) => html`<li><code>${error.pointer}</code> ${error.detail}</li>`)}</ul>`}
+        <ul>
+          ${others.map(({ pointer, detail }) => html`<li><code>${pointer}</code> ${detail}</li>`)}
+        </ul>
       </div>
     `;
   }
 
+  presets() {
+    const presets = state.presets.value ?? [];
+    if (presets.length === 0) return null;
+    return html`
+      <fieldset class="presets">
+        <legend>Preset</legend>
+        ${presets.map(
+          (preset) => html`
+            <${PresetCard} key=${preset.name} preset=${preset}
+              checked=${this.state.chosen === preset.name}
+              onChoose=${() => this.begin(preset.spec, preset.name)} />
+          `,
+        )}
+      </fieldset>
+    `;
+  }
+
   render() {
-    const { chosen, busy, all } = this.state;
+    const { busy, all } = this.state;
+    const toggle = (/** @type {any} */ event) =>
+      this.setState({ all: event.currentTarget.open });
     const problem = state.presets.problem ?? state.schema.problem;
     if (problem && !state.schema.value) {
       return html`
         <section class="card">
           <h2>Start a job</h2>
           <p class="hint bad">${problem.message}</p>
-          <button type="button" onClick=${() => loadForm()}>Try again</button>
+          <${Button} onClick=${() => loadForm()}>Try again<//>
         </section>
       `;
     }
-    if (!state.schema.value) return html`<section class="card skeleton" aria-busy="true" aria-label="Loading the form"></section>`;
+    if (!state.schema.value) return html`<${Skeleton} name="the form" />`;
     const fields = fieldsOf(state.schema.value);
-    const first = [...FIRST_FIELDS.keys()].flatMap((pointer) => fields.filter((field) => field.pointer === pointer));
+    const first = [...FIRST_FIELDS.keys()].flatMap((pointer) =>
+      fields.filter((field) => field.pointer === pointer),
+    );
     const others = fields.filter((field) => !FIRST_FIELDS.has(field.pointer));
     return html`
       <section class="card" aria-labelledby="start-title">
         <h2 id="start-title">Start a job</h2>
         <form novalidate onSubmit=${(/** @type {Event} */ event) => this.submit(event)}>
-          ${(state.presets.value?.length ?? 0) > 0 &&
-          html`<fieldset class="presets">
-            <legend>Preset</legend>
-            ${state.presets.value?.map(
-              (preset) => html`<${PresetCard} key=${preset.name} preset=${preset} checked=${chosen === preset.name}
-                onChoose=${() => this.begin(preset.spec, preset.name)} />`,
-            )}
-          </fieldset>`}
+          ${this.presets()}
           <div class="fields">${first.map((field) => this.field(field, true))}</div>
-          <datalist id="datasets">${state.datasets.map((name) => html`<option value=${name}></option>`)}</datalist>
-          <details open=${all} onToggle=${(/** @type {any} */ event) => this.setState({ all: event.currentTarget.open })}>
+          <datalist id="datasets">
+            ${state.datasets.map((name) => html`<option value=${name}></option>`)}
+          </datalist>
+          <details open=${all} onToggle=${toggle}>
             <summary>All fields</summary>
             ${all && this.groups(others)}
           </details>
           ${this.problem(new Set(fields.map((field) => field.pointer)))}
           <div class="actions">
-            <button type="submit" class="primary" disabled=${busy}>${busy ? "Starting…" : "Start training"}</button>
+            <button type="submit" class="primary" disabled=${busy}>
+              ${busy ? "Starting…" : "Start training"}
+            </button>
           </div>
         </form>
       </section>

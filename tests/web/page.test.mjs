@@ -1,0 +1,151 @@
+// The page in a real browser against a real daemon with real workers.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { DIGITS, drawOn, endless, get, post, startBrowser, startDaemon, train, until, untilEnded, withPage } from './support.mjs';
+
+let daemon;
+let browser;
+
+before(async () => {
+  daemon = await startDaemon();
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await daemon?.close();
+});
+
+const open = (options, work) => withPage(browser, daemon, options, work);
+const badge = (page) => page.locator('.job .badge');
+const plot = (page) => page.locator('.plot').first();
+/** The last step that the chart shows. */
+const chartStep = async (page) => Number(/to step (\d+)/.exec((await plot(page).getAttribute('aria-label')) ?? '')?.[1] ?? 0);
+const pixels = (page) => plot(page).locator('canvas').evaluate((canvas) => canvas.toDataURL());
+
+test('an empty daemon: the page says what to do first', { timeout: 60000 }, () =>
+  open({}, async (page) => {
+    await page.getByText('No job yet').waitFor();
+    await page.getByText('No model yet').waitFor();
+    await page.getByRole('heading', { name: 'Start a job' }).waitFor();
+    assert.match(await page.locator('.facts').innerText(), /Cores\s*\d+/);
+    await page.getByText('Live', { exact: true }).waitFor();
+  }));
+
+test('a wrong field shows its error beside it, and only there', { timeout: 60000 }, () =>
+  open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
+    await page.getByLabel('Batch').fill('99999');
+    await page.getByLabel('Hidden units').fill('many');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await page.locator('.field.wrong').first().waitFor();
+    const wrong = page.locator('.field.wrong');
+    assert.deepEqual(await wrong.locator('label').allInnerTexts(), ['Hidden units', 'Batch']);
+    assert.match(await wrong.last().locator('.field-error').innerText(), /4096/);
+    const focused = await page.evaluate(() => [document.activeElement.id, document.activeElement.getAttribute('aria-invalid')]);
+    assert.deepEqual(focused, ['field-model-hidden', 'true']);
+    await page.getByLabel('Batch').fill('64');
+    assert.equal(await page.getByLabel('Batch').getAttribute('aria-invalid'), null);
+    assert.deepEqual((await get(daemon, '/v1/jobs')).items, []);
+  }));
+
+test('a wrong field among the hidden ones is brought to light', { timeout: 60000 }, () =>
+  open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
+    await page.getByText('All fields').click();
+    await page.getByLabel('Checkpoint s').fill('-1');
+    await page.getByText('All fields').click();
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await page.locator('.field.wrong').getByLabel('Checkpoint s').waitFor();
+  }));
+
+test('the charts move while a job runs, and stop keeps what was learnt', { timeout: 120000 }, () =>
+  open({ address: '/#/new' }, async (page) => {
+    await page.getByText('smoke', { exact: true }).click();
+    assert.equal(await page.getByLabel('Data set').inputValue(), 'digits');
+    await page.getByLabel('Steps', { exact: true }).fill('1000000');
+    await page.getByRole('button', { name: 'Start training' }).click();
+    const first = await until(() => chartStep(page), (step) => step > 0);
+    const picture = await pixels(page);
+    await until(() => chartStep(page), (step) => step > first);
+    assert.notEqual(await pixels(page), picture, 'the canvas itself is drawn anew');
+    assert.equal(await badge(page).innerText(), 'running');
+    assert.match(await page.locator('.progress-facts').innerText(), /step [\d,]+ of 1,000,000/);
+
+    await page.getByLabel('log scale').check();
+    assert.notEqual(await pixels(page), picture);
+    await page.getByText("The worker's log").click();
+    await until(() => page.locator('.log pre').innerText(), (text) => text.length > 3);
+
+    await page.getByRole('button', { name: 'Stop and keep' }).click();
+    await until(() => badge(page).innerText(), (state) => state === 'stopped');
+    await page.getByRole('heading', { name: 'Report' }).waitFor();
+    await page.getByText('smoke, version 1').first().waitFor();
+  }));
+
+test('cancel asks first, then discards', { timeout: 120000 }, () =>
+  open({}, async (page) => {
+    const { id } = await post(daemon, '/v1/jobs', endless('to-cancel'));
+    await page.getByRole('link', { name: /to-cancel/ }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Keep training' }).click();
+    assert.match((await get(daemon, `/v1/jobs/${id}`)).state, /queued|starting|running/);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Discard' }).click();
+    await until(() => badge(page).innerText(), (state) => state === 'cancelled');
+    assert.equal((await untilEnded(daemon, id)).model ?? null, null);
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('link', { name: /to-cancel/ }).waitFor({ state: 'detached' });
+  }));
+
+test('a finished job shows its report: accuracy, confusion matrix, digest', { timeout: 120000 }, async () => {
+  const job = await train(daemon, 'smoke');
+  assert.equal(job.state, 'succeeded');
+  await open({ address: `/#/jobs/${job.id}` }, async (page) => {
+    await page.getByRole('heading', { name: 'Report' }).waitFor();
+    const report = page.locator('.report');
+    assert.match(await report.innerText(), /Test accuracy\s+\d+\.\d\d %/);
+    assert.match(await report.innerText(), new RegExp(job.weights_sha256.slice(0, 16)));
+    await report.locator('tbody tr').nth(9).waitFor();
+    const counts = (await get(daemon, `/v1/jobs/${job.id}/confusion`)).counts;
+    assert.deepEqual(await report.locator('tbody tr').nth(7).locator('td:not(.recall)').allInnerTexts(), counts[7].map(String));
+    assert.equal(await until(() => chartStep(page), (step) => step > 0), job.step);
+  });
+});
+
+test('a 7 drawn on the board is called 7, and a blank board nothing', { timeout: 180000 }, async (t) => {
+  const job = await train(daemon, 'first');
+  t.diagnostic(`test accuracy ${job.report?.test?.accuracy}`);
+  await open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
+    const said = page.locator('.said .digit');
+    const clear = page.getByRole('button', { name: 'Clear' });
+    const source = page.locator('.source');
+    const named = {};
+    for (const digit of Object.keys(DIGITS)) {
+      await drawOn(page, DIGITS[digit]);
+      // The answer to the whole picture is there when the board has asked nothing for longer than it waits before it asks.
+      await page.waitForResponse((reply) => reply.url().includes('/v1/classify'));
+      await page.waitForLoadState('networkidle').catch(() => {});
+      await page.waitForTimeout(400);
+      named[digit] = await said.innerText();
+      if (digit === '7') {
+        assert.match(await source.innerText(), /first, version 1 · [\d.]+ ms/);
+        const bars = (await page.locator('.chance').allInnerTexts()).map(parseFloat);
+        assert.equal(bars.length, 10);
+        assert.ok(Math.abs(bars.reduce((sum, bar) => sum + bar, 0) - 100) < 1, `${bars}`);
+        const seen = await page.locator('.seen canvas').evaluate((canvas) => {
+          const { data } = canvas.getContext('2d').getImageData(0, 0, 28, 28);
+          return data.filter((value, at) => at % 4 === 0 && value > 128).length;
+        });
+        assert.ok(seen > 20 && seen < 300, `${seen} bright pixels of 784`);
+      }
+      await clear.click();
+      assert.equal(await said.innerText(), '?');
+    }
+    const wrong = Object.entries(named).filter(([digit, name]) => digit !== name);
+    t.diagnostic(`drawn and named: ${JSON.stringify(named)}`);
+    assert.equal(named[7], '7');
+    assert.ok(wrong.length <= 2, `too many are misread: ${JSON.stringify(named)}`);
+  });
+});
