@@ -6,9 +6,9 @@
  * sizes), then over the real one of exactly that size.
  *
  *     struct ur_arena plan = ur_arena_planner();
- *     model_carve(&model, &plan);                       every pointer is NULL, plan.used is the
- * size ur_arena_init(&arena, plan.used, &error); model_carve(&model, &arena); now the pointers
- * are real
+ *     model_carve(&model, &plan);                     every pointer is NULL, plan.used the size
+ *     ur_arena_init(&arena, plan.used, &error);
+ *     model_carve(&model, &arena);                    now the pointers are real
  *
  * Units: bytes. Every piece starts on a 64-byte boundary and is zeroed. Cost: one mmap-sized
  * allocation. Errors: UR_NO_MEMORY from _init; carving past the end is an assert (the plan was

@@ -39,7 +39,9 @@ void ur_frame_reader_release(struct ur_frame_reader *reader);
 
 /*
  * Reads once from fd (which may be non-blocking) into the buffer. *eof is set when the peer
- * closed. UR_OK with nothing read when the fd would block. UR_IO on a read error, UR_NO_MEMORY.
+ * closed or was killed. UR_OK with nothing read when the fd would block, or when the buffer
+ * already holds a whole frame of the largest size: take the frames out before filling again.
+ * UR_IO on a read error, UR_NO_MEMORY.
  */
 enum ur_status ur_frame_fill(struct ur_frame_reader *reader, int fd, bool *eof,
                              struct ur_error *error);

@@ -74,10 +74,10 @@ struct ur_record_phase {
 struct ur_step_point {
     int32_t step;
     int32_t epoch; /* from 0 */
-    float loss;
+    float loss; /* not finite where the run diverges */
     float accuracy;
     float learning_rate;
-    float gradient_norm; /* before clipping */
+    float gradient_norm; /* before clipping; may be not finite too */
     float images_per_second;
     float seconds; /* since the job's training began, earlier runs of it included */
 };
@@ -138,7 +138,8 @@ struct ur_record_dataset {
     struct ur_data_shape shape;
 };
 
-/* Encoders write a payload into the writer (look at writer->failed); they never allocate. */
+/* Encoders write a payload into the writer; they never allocate. Look at writer->failed: it is
+ * also set for a record that a decoder would refuse. */
 void ur_record_hello_write(struct ur_writer *writer, const struct ur_record_hello *record);
 void ur_record_phase_write(struct ur_writer *writer, const struct ur_record_phase *record);
 void ur_record_steps_write(struct ur_writer *writer, const struct ur_record_steps *record);

@@ -30,7 +30,8 @@ struct ur_rng_key {
     uint32_t purpose;
 };
 
-/* Writes the four words of one counter. c counts in 32 bits, a in 32, b in 64. */
+/* Writes the four words of one counter. c counts in 32 bits, a in 32, b in 64. Seeds below 2^56
+ * never share a stream between purposes; a spec's seeds are below 2^53. */
 void ur_rng_words(struct ur_rng_key key, uint32_t a, uint64_t b, uint32_t c, uint32_t out[4]);
 
 /* Turns a word into a float in [0, 1) with 24 bits. */
