@@ -189,8 +189,11 @@ static enum ur_status parse_info(struct ur_checkpoint_file *file, struct view vi
     return UR_OK;
 }
 
-/* Adds up the floats of the tensors; 0 for a table that cannot be. */
-static size_t count_floats(struct view view)
+_Static_assert(UR_TENSOR_MAX_RANK == 2, "two dimensions below 2^31 multiply without overflow");
+
+/* Adds up the floats of the tensors; 0 for a table that cannot be, one with more than limit
+ * floats among them. */
+static size_t count_floats(struct view view, size_t limit)
 {
     struct ur_reader reader = ur_reader_of(view.at, view.bytes);
     const uint32_t count = ur_read_u32(&reader);
@@ -206,11 +209,13 @@ static size_t count_floats(struct view view)
         size_t floats = 1;
         for (uint32_t i = 0; i < rank; i++) {
             const uint32_t dim = ur_read_u32(&reader);
-            if (dim < 1 || dim > INT32_MAX || __builtin_mul_overflow(floats, dim, &floats))
+            if (dim < 1 || dim > INT32_MAX)
                 return 0;
+            floats *= dim;
         }
-        if (__builtin_add_overflow(total, floats, &total) || total > SIZE_MAX / sizeof(float))
+        if (floats > limit - total)
             return 0;
+        total += floats;
     }
     return ur_reader_done(&reader) ? total : 0;
 }
@@ -218,7 +223,8 @@ static size_t count_floats(struct view view)
 static enum ur_status parse_arrays(struct ur_checkpoint_file *file,
                                    const struct view views[UR_SECTIONS], struct ur_error *error)
 {
-    const size_t floats = count_floats(views[UR_SECTION_TENSORS]);
+    const size_t limit = views[UR_SECTION_WEIGHTS].bytes / sizeof(float);
+    const size_t floats = count_floats(views[UR_SECTION_TENSORS], limit);
     if (floats == 0)
         return bad(error, "its TENSORS section cannot be");
     for (int k = UR_SECTION_WEIGHTS; k <= UR_SECTION_ADAM_V; k++) {
