@@ -168,12 +168,17 @@ export function useAsTemplate(spec) {
 /** The fields of a `step` event that are also fields of the job. @param {any} data */
 function jobPart(data) {
   const { step, epoch, loss, accuracy, images_per_second, progress, eta_s } = data;
-  return { step, epoch, loss, accuracy, images_per_second, progress, eta_s };
+  const phase = "training";
+  return { step, epoch, loss, accuracy, images_per_second, progress, eta_s, phase };
 }
 
 /** @type {Record<string, (data: any, mine: boolean) => void>} */
 const handlers = {
-  state: (data) => mergeJob({ ...data, id: data.id ?? data.job }),
+  state(data) {
+    // A state without these says that they are over.
+    const over = { phase: undefined, queue_position: undefined };
+    mergeJob({ ...over, ...data, id: data.id ?? data.job });
+  },
   step(data, mine) {
     if (findJob(data.job)) mergeJob({ id: data.job, ...jobPart(data) });
     else void loadJob(data.job);

@@ -26,6 +26,10 @@
  * @property {string} [created_at]
  * @property {string | null} [started_at]
  * @property {string | null} [ended_at]
+ * @property {string} [phase] loading training evaluating saving
+ * @property {number} [phase_done]
+ * @property {number} [queue_position]
+ * @property {number} [restarts]
  * @property {any} [error]
  * @property {any} [model]
  * @property {Record<string, any> | null} [report]

@@ -34,6 +34,20 @@ function description(job) {
   ].join(" · ");
 }
 
+/**
+ * What the worker does while it does not train, and what kept the job from it.
+ * @param {Job} job
+ */
+function circumstances(job) {
+  const { phase, phase_done: done, queue_position: place, restarts = 0 } = job;
+  const known = !ended(job) && phase && phase !== "training";
+  return [
+    place && `place ${place} in the queue`,
+    known && `${phase}${done ? ` ${percent(done, 0)}` : ""}`,
+    restarts > 0 && `resumed ${restarts === 1 ? "once" : `${restarts} times`}`,
+  ];
+}
+
 /** @param {{ job: Job }} props */
 function Progress({ job }) {
   const part = job.progress ?? 0;
@@ -42,6 +56,7 @@ function Progress({ job }) {
     `step ${count(job.step ?? 0)}${steps ? ` of ${count(steps)}` : ""}`,
     `epoch ${count(job.epoch ?? 0)}`,
     !ended(job) && job.eta_s != null && `${duration(job.eta_s)} left`,
+    ...circumstances(job),
   ].filter(Boolean);
   return html`
     <div class="progress">
