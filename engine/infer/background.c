@@ -3,10 +3,10 @@
 #include <math.h>
 
 enum {
-    GRID = 64,    /* samples a side, of the whole picture */
-    BORDER = 256, /* samples on each of the four sides */
+    GRID = 40,   /* samples a side, of the whole picture */
+    BORDER = 64, /* samples on each of the four sides */
     MAX_SAMPLES = GRID * GRID + 4 * BORDER,
-    REFITS = 8,
+    REFITS = 5,
     BINS = 256,
     PLANE_TERMS = 3,
 };
@@ -195,7 +195,7 @@ static void fit_rounds(struct ur_background *background, struct samples *samples
 
 void ur_background_fit(struct ur_background *background, const struct ur_picture *picture)
 {
-    struct samples samples; /* 100 KB */
+    struct samples samples; /* 30 KB */
     take_border(&samples, picture);
     start_flat(background, &samples);
     fit_rounds(background, &samples, PLANE_TERMS);

@@ -2,12 +2,23 @@
 
 #include <math.h>
 
-enum { SIDE_OF = 20, SIDE_IN = 28 };
+#include "infer/thicken.h"
 
-static const uint8_t dark = 64;       /* the border of a finished picture is below */
-static const uint8_t faint = 8;       /* levels that do not count as ink */
-static const double off_centre = 1.0; /* pixels; whole shifts leave half of one */
-static const float most_gain = 2.5f;  /* for strokes that averaging made grey */
+enum {
+    SIDE_OF = 20,
+    SIDE_IN = 28,
+    FINE = 4, /* a hairline is thickened at this many times the final size */
+};
+
+static const uint8_t dark = 64;         /* the border of a finished picture is below */
+static const uint8_t faint = 8;         /* levels that do not count as ink */
+static const double off_centre = 1.0;   /* pixels; whole shifts leave half of one */
+static const float largest_gain = 2.5f; /* for strokes that averaging made grey */
+/* Widths of strokes where the digit is 20 pixels long: 999 of 1000 digits of MNIST's test set
+ * are above the first, their median is 2.55. */
+static const float hairline = 1.1f;
+static const float pen = 2.2f;
+static const float ragged = 12.0f; /* noise past which outlines say nothing about widths */
 
 /* A picture of part of the ink, resampled. */
 struct part {
@@ -67,6 +78,7 @@ static enum ur_status reduce(const struct ur_ink *ink, const struct ur_box *box,
     if (rows == NULL || part->level == NULL) {
         free(rows);
         free(part->level);
+        part->level = NULL;
         return ur_fail(error, UR_NO_MEMORY, "There is no memory for the picture.");
     }
     for (int32_t y = 0; y < height; y++)
@@ -79,7 +91,7 @@ static enum ur_status reduce(const struct ur_ink *ink, const struct ur_box *box,
 }
 
 /* Stretches so that the darkest pixel of the ink is black again. */
-static void stretch(struct part *part)
+static void stretch(struct part *part, float most_gain)
 {
     const size_t n = (size_t)part->width * (size_t)part->height;
     float most = 1.0f;
@@ -125,17 +137,66 @@ static void paste(const struct part *part, int32_t steps, int32_t width, uint8_t
         }
 }
 
+/* Gives how thick the strokes would be at the final size. */
+static float final_stroke(const struct ur_ink *ink, const struct ur_box *box, int32_t side)
+{
+    const int32_t width = box->right - box->left, height = box->bottom - box->top;
+    return ur_stroke_width(ink, box) * (float)side / (float)(width > height ? width : height);
+}
+
+/* Makes a larger picture of the box with a margin, and lets the ink spread into it. */
+static enum ur_status thickened(const struct ur_ink *ink, const struct ur_box *box,
+                                int32_t side, int32_t pixels, struct ur_ink *thick,
+                                struct ur_error *error)
+{
+    struct part part = {0};
+    enum ur_status status = reduce(ink, box, FINE * side, &part, error);
+    if (status != UR_OK)
+        return status;
+    stretch(&part, 255.0f);
+    thick->width = part.width + 2 * pixels;
+    thick->height = part.height + 2 * pixels;
+    const size_t n = (size_t)thick->width * (size_t)thick->height;
+    float *scratch = malloc(n * sizeof *scratch);
+    thick->level = calloc(n, sizeof *thick->level);
+    if (scratch == NULL || thick->level == NULL) {
+        status = ur_fail(error, UR_NO_MEMORY, "There is no memory for the picture.");
+        goto out;
+    }
+    for (int32_t y = 0; y < part.height; y++)
+        memcpy(thick->level + (size_t)((y + pixels) * thick->width + pixels),
+               part.level + (size_t)(y * part.width), (size_t)part.width * sizeof(float));
+    ur_stroke_thicken(thick->level, scratch, thick->width, thick->height, pixels);
+out:
+    free(scratch);
+    free(part.level);
+    return status;
+}
+
 enum ur_status ur_centre(const struct ur_ink *ink, const struct ur_box *box, int32_t steps,
                          int32_t width, uint8_t *out, struct ur_error *error)
 {
     struct part part = {0};
-    const enum ur_status status = reduce(ink, box, ur_centre_side(steps, width), &part, error);
-    if (status != UR_OK)
-        return status;
-    stretch(&part);
-    paste(&part, steps, width, out);
+    struct ur_ink thick = {0};
+    struct ur_box whole = *box;
+    const int32_t side = ur_centre_side(steps, width);
+    const float stroke = final_stroke(ink, box, side);
+    enum ur_status status = UR_OK;
+    if (stroke < hairline && ink->noise < ragged) {
+        const int32_t pixels = (int32_t)lroundf((pen - stroke) * FINE / 2);
+        status = thickened(ink, box, side, pixels, &thick, error);
+        whole = (struct ur_box){0, 0, thick.width, thick.height};
+        ink = &thick;
+    }
+    if (status == UR_OK)
+        status = reduce(ink, &whole, side, &part, error);
+    if (status == UR_OK) {
+        stretch(&part, largest_gain);
+        paste(&part, steps, width, out);
+    }
     free(part.level);
-    return UR_OK;
+    ur_ink_release(&thick);
+    return status;
 }
 
 static bool border_dark(const uint8_t *picture, int32_t steps, int32_t width)

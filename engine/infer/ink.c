@@ -16,6 +16,7 @@ enum {
     SPECK_SHARE = 2000,     /* may stand out further than the ink */
     SMALLEST_SMOOTHED = 40, /* pixels a side: below, smoothing would eat the strokes */
     MAX_SMOOTHINGS = 3,
+    NOISE_SAMPLES = 8192,
 };
 
 static const float least_contrast = 18.0f;       /* grey levels between paper and ink */
@@ -31,6 +32,8 @@ struct work {
 
 static float length_of(const float *residual, int32_t channels)
 {
+    if (channels == 1)
+        return fabsf(residual[0]);
     float sum = 0.0f;
     for (int32_t k = 0; k < channels; k++)
         sum += residual[k] * residual[k];
@@ -40,6 +43,14 @@ static float length_of(const float *residual, int32_t channels)
 static int32_t bin_of(float value)
 {
     return value < 0.0f ? 0 : value < (float)(LEVELS - 1) ? (int32_t)value : LEVELS - 1;
+}
+
+/* Counts what is not paper: adding one to the same bin for every pixel of paper would take longer
+ * than all the rest, and nobody asks for that bin. */
+static void count(uint32_t bins[LEVELS], float value)
+{
+    if (value >= 1.0f)
+        bins[bin_of(value)]++;
 }
 
 /* Gives the level that all but `above` pixels lie under. */
@@ -61,23 +72,24 @@ static size_t specks_in(const struct work *work)
     return share > FEW_PIXELS ? share : FEW_PIXELS;
 }
 
-/* Writes the unit vector from paper to ink; false where nothing stands out. */
-static bool find_direction(const struct work *work, float direction[3])
+/* Writes the unit vector from paper to ink; false where nothing stands out. lengths is scratch
+ * for one number a pixel. */
+static bool find_direction(const struct work *work, float *lengths, float direction[3])
 {
     uint32_t bins[LEVELS] = {0};
-    for (size_t at = 0; at < work->n_pixels; at++)
-        bins[bin_of(length_of(work->residual + at * (size_t)work->channels, work->channels))]++;
+    const size_t channels = (size_t)work->channels;
+    for (size_t at = 0; at < work->n_pixels; at++) {
+        lengths[at] = length_of(work->residual + at * channels, work->channels);
+        count(bins, lengths[at]);
+    }
     const float strong = 0.5f * (float)level_below(bins, specks_in(work));
 
     float sum[3] = {0.0f};
-    for (size_t at = 0; at < work->n_pixels; at++) {
-        const float *residual = work->residual + at * (size_t)work->channels;
-        if (length_of(residual, work->channels) >= strong)
-            for (int32_t k = 0; k < work->channels; k++)
-                sum[k] += residual[k];
-    }
+    for (size_t at = 0; at < work->n_pixels; at++)
+        for (size_t k = 0; lengths[at] >= strong && k < channels; k++)
+            sum[k] += work->residual[at * channels + k];
     const float length = length_of(sum, work->channels);
-    for (int32_t k = 0; k < work->channels; k++)
+    for (size_t k = 0; k < channels; k++)
         direction[k] = sum[k] / length;
     return strong > 0.0f && length > 0.0f;
 }
@@ -99,7 +111,7 @@ static float stroke_level(const struct work *work, const float *level)
 {
     uint32_t bins[LEVELS] = {0};
     for (size_t at = 0; at < work->n_pixels; at++)
-        bins[bin_of(level[at])]++;
+        count(bins, level[at]);
     const int32_t strong = level_below(bins, specks_in(work)) / 2;
     size_t inked = 0;
     for (int32_t bin = strong; bin < LEVELS; bin++)
@@ -111,13 +123,14 @@ static float stroke_level(const struct work *work, const float *level)
 static float noise_of(const struct work *work, const float *level)
 {
     uint32_t bins[LEVELS] = {0};
-    size_t seen = 0;
+    const size_t stride = 1 + work->n_pixels / NOISE_SAMPLES;
+    size_t seen = 0, taken = 0;
     int32_t bin = 0;
-    for (size_t at = 0; at < work->n_pixels; at++)
+    for (size_t at = 0; at < work->n_pixels; at += stride, taken++)
         bins[bin_of(4.0f * fabsf(level[at]))]++;
     for (; bin < LEVELS - 1; bin++) {
         seen += bins[bin];
-        if (2 * seen >= work->n_pixels)
+        if (2 * seen >= taken)
             break;
     }
     return deviation_of_median * 0.25f * (float)bin;
@@ -177,7 +190,7 @@ static enum ur_status extract(const struct work *work, const struct ur_picture *
         ur_background_residual_row(&background, picture, y,
                                    work->residual +
                                        (size_t)y * (size_t)(work->width * work->channels));
-    if (!find_direction(work, direction))
+    if (!find_direction(work, ink->level, direction))
         return ur_fail(error, UR_NO_DIGIT, "The picture is blank: nothing stands out.");
     project(work, direction, ink->level);
     return settle(work, ink, error);

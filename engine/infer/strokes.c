@@ -173,11 +173,12 @@ static bool at_edge(const struct work *work, int32_t x, int32_t y)
     return false;
 }
 
-static void wipe(const struct work *work)
+/* Wipes out what is in the box and not the digit's; outside of it nobody looks. */
+static void wipe(const struct work *work, const struct ur_box *box)
 {
-    const int32_t width = work->ink->width, height = work->ink->height;
-    for (int32_t y = 0; y < height; y++)
-        for (int32_t x = 0; x < width; x++) {
+    const int32_t width = work->ink->width;
+    for (int32_t y = box->top; y < box->bottom; y++)
+        for (int32_t x = box->left; x < box->right; x++) {
             float *level = &work->ink->level[y * width + x];
             if (*level < 0.0f || !(kept(work, y * width + x) || at_edge(work, x, y)))
                 *level = 0.0f;
@@ -201,7 +202,7 @@ enum ur_status ur_strokes_isolate(struct ur_ink *ink, struct ur_box *box,
     find_pieces(&work);
     status = choose(&work, box, error);
     if (status == UR_OK)
-        wipe(&work);
+        wipe(&work, box);
 out:
     free(work.label);
     free(work.stack);

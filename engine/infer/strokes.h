@@ -6,7 +6,7 @@
  * light, or far and not heavy, are specks and are wiped out, so that they neither widen the box
  * nor move the centre. The dot of a broken stroke and the bar of a 5 stay.
  *
- * Shapes: ink->level as ink.h, afterwards 0 wherever the digit is not. Units: pixels. Cost: a few
+ * Shapes: ink->level as ink.h; afterwards, within the box, 0 where the digit is not. Units: pixels. Cost: a few
  * passes. Errors: UR_NO_DIGIT where no piece is large enough, UR_NO_MEMORY. Threads: one per
  * struct.
  */
