@@ -51,7 +51,8 @@ static enum ur_status start(struct ur_predictor *predictor, struct life *life,
     const enum ur_status status = ur_worker_spawn(
         &life->worker,
         &(struct ur_worker_request){
-            .program = predictor->config->predictor, .arguments = arguments, .socket = ends[1]},
+            .program = predictor->config->predictor, .arguments = arguments, .socket = ends[1],
+                                                    .held = -1},
         error);
     close(ends[1]);
     if (status != UR_OK) {

@@ -1,18 +1,22 @@
 /*
- * The jobs: their state machine, the queue, the core and memory budget, and the workers that run them.
+ * The jobs: their state machine, the queue, the core and memory budget, and the workers that run
+ * them.
  *
- * One immortal thread owns every worker: it spawns them, reads their records, sends them commands, notices their end by pidfd,
- * and resumes what was interrupted. The job table is in memory behind one mutex and durable through the store: a job is
- * acknowledged only once it is committed.
+ * One immortal thread owns every worker: it spawns them, reads their records, sends them commands,
+ * notices their end by pidfd, and resumes what was interrupted. The job table is in memory behind
+ * one mutex and durable through the store: a job is acknowledged only once it is committed.
  *
  *     queued -> starting -> running -> succeeded | stopped | cancelled | diverged | failed
  *                  ^           |-> stopping (a command is under way)
- *                  '-- interrupted (the worker or the daemon died; goes on by itself from its checkpoint)
+ *                  '-- interrupted (the worker or the daemon died; goes on by itself from its
+ *                      checkpoint)
  *
- * Format: replies are JSON texts as docs/api.md describes a job. Errors: UR_NOT_FOUND, UR_CONFLICT (the state does not allow it),
- * UR_QUEUE_FULL, UR_JOB_TOO_BIG, UR_UNKNOWN_DATASET, UR_IDEMPOTENCY, UR_IO.
- * Ownership: the supervisor borrows config, store, hub and predictor; all outlive it. Threads: every function may be called from any
- * thread but an event loop's (they wait for commits), save where it says "never waits".
+ * Format: replies are JSON texts as docs/api.md describes a job. Errors: UR_NOT_FOUND, UR_CONFLICT
+ * (the state does not allow it), UR_QUEUE_FULL, UR_JOB_TOO_BIG, UR_UNKNOWN_DATASET,
+ * UR_BAD_DATASET, UR_IDEMPOTENCY, UR_IO, UR_DISK_FULL, UR_UNAVAILABLE (the daemon stops).
+ * Ownership: the supervisor borrows config, store, hub and predictor; all outlive it. Threads:
+ * every function may be called from any thread but an event loop's (they wait for commits), save
+ * where it says "never waits".
  */
 #ifndef UNROLL_SERVER_SUPERVISOR_H
 #define UNROLL_SERVER_SUPERVISOR_H
@@ -37,7 +41,13 @@ struct ur_supervisor;
 enum ur_status ur_supervisor_create(struct ur_supervisor **out, const struct ur_config *config,
                                     struct ur_store *store, struct ur_hub *hub,
                                     struct ur_predictor *predictor, struct ur_error *error);
-/* Asks every worker to checkpoint and exit, waits for them (20 s, then kills), ends the thread. Jobs stay interrupted and resume at the next start. */
+/*
+ * Asks every worker to checkpoint and exit, waits for them (20 s, then kills), ends the thread.
+ * Jobs stay interrupted and resume at the next start. Calls that change something are answered
+ * UR_UNAVAILABLE from here on; the others work until _destroy.
+ */
+void ur_supervisor_stop(struct ur_supervisor *supervisor);
+/* Stops it if it was not, and frees it. Accepts NULL. */
 void ur_supervisor_destroy(struct ur_supervisor *supervisor);
 
 /* A POST /v1/jobs. */
@@ -48,8 +58,9 @@ struct ur_job_request {
 };
 
 /*
- * Admits a job and waits until it is durable. Appends the job to *json and its id to id. *replayed: the key was used before with the same body, and this is the
- * stored reply. Field errors (an unknown data set, a validation split larger than the set) go to *fields.
+ * Admits a job and waits until it is durable. Appends the job to *json and its id to id.
+ * *replayed: the key was used before with the same body, and this is the stored reply. Field
+ * errors (an unknown data set, a validation split larger than the set) go to *fields.
  */
 enum ur_status ur_supervisor_submit(struct ur_supervisor *supervisor,
                                     const struct ur_job_request *request,
@@ -68,14 +79,16 @@ struct ur_job_filter {
     const char *cursor; /* NULL: from the newest */
     int32_t limit;      /* 1..500 */
 };
-/* Appends {"items":[…],"next":…}; next (the cursor of the next page, "" at the end) also goes to next_id for the Link header. Never waits. */
+/* Appends {"items":[…],"next":…}; next (the cursor of the next page, "" at the end) also goes to
+ * next_id for the Link header. Never waits. */
 enum ur_status ur_supervisor_list(struct ur_supervisor *supervisor,
                                   const struct ur_job_filter *filter, struct ur_text *json,
                                   char next_id[UR_JOB_ID_BYTES], struct ur_error *error);
 
 /* What a client may ask of a job. */
 enum ur_job_command { UR_JOB_COMMAND_STOP, UR_JOB_COMMAND_CANCEL, UR_JOB_COMMAND_CHECKPOINT };
-/* Passes a command on and appends the job as it then is. UR_CONFLICT where the job has ended. A queued job that is stopped or cancelled ends as cancelled. */
+/* Passes a command on and appends the job as it then is. UR_CONFLICT where the job has ended. A
+ * queued job that is stopped or cancelled ends as cancelled. */
 enum ur_status ur_supervisor_command(struct ur_supervisor *supervisor, const char *id,
                                      enum ur_job_command command, struct ur_text *json,
                                      struct ur_error *error);
@@ -91,15 +104,18 @@ enum ur_status ur_supervisor_patch(struct ur_supervisor *supervisor, const char 
                                    const struct ur_job_patch *patch, struct ur_text *json,
                                    struct ur_error *error);
 
-/* Removes an ended job, its rows and its files (the model it registered stays). UR_CONFLICT while it is not ended. */
+/* Removes an ended job, its rows and its files (the model it registered stays). UR_CONFLICT while
+ * it is not ended. */
 enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char *id,
                                     struct ur_error *error);
 
-/* Opens the worker's log for reading, positioned so that at most max_bytes are left; *fd is the caller's. */
+/* Opens the worker's log for reading, positioned so that at most max_bytes are left; *fd is the
+ * caller's. */
 enum ur_status ur_supervisor_log_open(struct ur_supervisor *supervisor, const char *id,
                                       size_t max_bytes, int *fd, struct ur_error *error);
 
-/* Appends {"items":[{"name","kind","steps","width","classes","n_train","n_test","sha256"}…]}: `digits` and what the search folders hold. */
+/* Appends {"items":[{"name","kind","state","steps","width","classes","n_train","n_test","sha256",
+ * "detail"}…]}: `digits` and what the search folders hold. */
 enum ur_status ur_supervisor_datasets(struct ur_supervisor *supervisor, struct ur_text *json,
                                       struct ur_error *error);
 

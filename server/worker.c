@@ -12,7 +12,7 @@
 #include "unroll/text.h"
 
 /* Descriptors that a child inherits are first moved here, out of the way of 0 to 3. */
-enum { FIRST_HIGH_FD = 16, CHILD_FDS = 4, MAX_ARGUMENTS = 24 };
+enum { FIRST_HIGH_FD = 16, CHILD_FDS = 5, MAX_ARGUMENTS = 24 };
 
 /* pidfd_open and pidfd_send_signal have no wrappers before glibc 2.36, and P_PIDFD none at all
  * in some headers that know pidfds. */
@@ -51,12 +51,13 @@ static enum ur_status make_pipe(int *ours, int *child, int child_end, struct ur_
 }
 
 /* child[n] becomes the child's fd n. */
-static enum ur_status open_pipes(struct ur_worker *worker, int socket, int child[CHILD_FDS],
+static enum ur_status open_pipes(struct ur_worker *worker,
+                                 const struct ur_worker_request *request, int child[CHILD_FDS],
                                  struct ur_error *error)
 {
     enum ur_status status = UR_OK;
-    if (socket >= 0) {
-        child[0] = fcntl(socket, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
+    if (request->socket >= 0) {
+        child[0] = fcntl(request->socket, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
         if (child[0] < 0)
             status = ur_fail_errno(error, errno, "A socket of a worker cannot be copied");
     } else {
@@ -70,8 +71,13 @@ static enum ur_status open_pipes(struct ur_worker *worker, int socket, int child
         close(null);
     if (status == UR_OK)
         status = make_pipe(&worker->log_fd, &child[2], 1, error);
-    if (status == UR_OK && socket < 0)
+    if (status == UR_OK && request->socket < 0)
         status = make_pipe(&worker->records_fd, &child[3], 1, error);
+    if (status == UR_OK && request->held >= 0) {
+        child[4] = fcntl(request->held, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
+        if (child[4] < 0)
+            status = ur_fail_errno(error, errno, "A descriptor of a worker cannot be copied");
+    }
     return status;
 }
 
@@ -155,7 +161,7 @@ enum ur_status ur_worker_spawn(struct ur_worker *worker,
     int child[CHILD_FDS] = {-1, -1, -1, -1};
     *worker = ur_worker_none();
     ur_frame_reader_init(&worker->reader, UR_RECORD_MAX_BYTES);
-    enum ur_status status = open_pipes(worker, request->socket, child, error);
+    enum ur_status status = open_pipes(worker, request, child, error);
     if (status == UR_OK) {
         const int result = spawn(worker, request, child);
         if (result != 0)

@@ -29,6 +29,8 @@ struct ur_worker_request {
     const char *const *arguments; /* argv[1] and on, NULL-terminated */
     const char *datasets;         /* UNROLL_DATASETS */
     int socket;                   /* becomes fd 0 instead of a command pipe; -1: none */
+    int held;                     /* becomes fd 4, which the worker keeps open as long as it
+                                     lives; -1: none */
 };
 
 struct ur_worker {
