@@ -8,10 +8,12 @@
  * reverse.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "http.h"
@@ -40,6 +42,18 @@ static void set_signals(sigset_t *awaited)
     sigaddset(awaited, SIGTERM);
     sigaddset(awaited, SIGHUP);
     pthread_sigmask(SIG_BLOCK, awaited, NULL); /* before any thread: all of them inherit it */
+}
+
+/* A daemon that was started with a standard descriptor closed must not print into its database:
+ * the lowest free descriptor is taken until it is a higher one. */
+static void fill_standard_fds(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* Connections need descriptors; the front takes fewer of them where the hard limit is low. */
@@ -134,6 +148,7 @@ int main(int argc, char **argv)
     struct ur_error error = {0};
     sigset_t awaited;
     bool help, version;
+    fill_standard_fds();
     ur_log_setup("unrolld", UR_LOG_INFO);
     const enum ur_status status =
         ur_config_load(&daemon.config, argc, argv, &help, &version, &error);

@@ -158,7 +158,9 @@ static int spawn(struct ur_worker *worker, const struct ur_worker_request *reque
 enum ur_status ur_worker_spawn(struct ur_worker *worker,
                                const struct ur_worker_request *request, struct ur_error *error)
 {
-    int child[CHILD_FDS] = {-1, -1, -1, -1};
+    int child[CHILD_FDS];
+    for (int fd = 0; fd < CHILD_FDS; fd++)
+        child[fd] = -1;
     *worker = ur_worker_none();
     ur_frame_reader_init(&worker->reader, UR_RECORD_MAX_BYTES);
     enum ur_status status = open_pipes(worker, request, child, error);
