@@ -31,9 +31,10 @@
 #include "watchdog.h"
 
 enum {
-    CONNECTION_MEMORY = 16384, /* bytes: about 14 KB of headers, 431 beyond */
-    INACTIVITY_S = 90,         /* the library's own timeout, behind the watchdog's deadlines */
-    POOL_QUEUE = 4096,         /* requests waiting for a thread */
+    CONNECTION_MEMORY =
+        12288,         /* bytes: 10 KB of headers, 431 beyond; a stream then costs 14 KB */
+    INACTIVITY_S = 90, /* the library's own timeout, behind the watchdog's deadlines */
+    POOL_QUEUE = 4096, /* requests waiting for a thread */
     PARSES = 8,
     STOP_WAIT_MS = 5000,  /* for what is suspended */
     FLUSH_WAIT_MS = 500,  /* for answers to leave */

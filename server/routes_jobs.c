@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <unistd.h>
@@ -334,12 +335,14 @@ static void describe(const struct ur_spec *spec, struct ur_text *json)
 {
     char cell[UR_NAME_BYTES], length[48], sentence[256];
     ur_spec_enum_name("/model/cell", spec->model.cell, cell);
+    for (char *at = cell; *at != '\0'; at++)
+        *at = (char)toupper((unsigned char)*at);
     if (spec->train.steps > 0)
-        snprintf(length, sizeof length, "%d steps", spec->train.steps);
+        snprintf(length, sizeof length, "%d minibatches", spec->train.steps);
     else
-        snprintf(length, sizeof length, "%d epochs", spec->train.epochs);
-    snprintf(sentence, sizeof sentence, "%d %s cells on the data set \"%s\", %s of %d images",
-             spec->model.hidden, cell, spec->dataset, length, spec->train.batch);
+        snprintf(length, sizeof length, "%d epochs in minibatches", spec->train.epochs);
+    snprintf(sentence, sizeof sentence, "%s of %d units on \"%s\", %s of %d images.", cell,
+             spec->model.hidden, spec->dataset, length, spec->train.batch);
     ur_json_key_string(json, "description", sentence);
 }
 
