@@ -37,10 +37,11 @@ static void on_interrupt(int signal_number)
 static void show_state(struct watch *watch, const json_t *data)
 {
     char state[sizeof watch->state];
-    const char *phase = ur_look_text(data, "phase");
-    bool beside = phase[0] != '\0' && strcmp(phase, "training") != 0;
-    snprintf(state, sizeof state, "%s%s%s", ur_look_text(data, "state"), beside ? ": " : "",
-             beside ? phase : "");
+    const char *name = ur_look_text(data, "state"), *phase = ur_look_text(data, "phase");
+    bool at_work = strcmp(name, "starting") == 0 || strcmp(name, "running") == 0 ||
+                   strcmp(name, "stopping") == 0;
+    bool beside = at_work && phase[0] != '\0' && strcmp(phase, "training") != 0;
+    snprintf(state, sizeof state, "%s%s%s", name, beside ? ": " : "", beside ? phase : "");
     if (state[0] == '\0' || strcmp(state, watch->state) == 0)
         return;
     ur_copy(watch->state, sizeof watch->state, state);
