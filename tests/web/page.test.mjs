@@ -34,8 +34,8 @@ test('an empty daemon: the page says what to do first', { timeout: 60000 }, () =
 
 test('a wrong field shows its error beside it, and only there', { timeout: 60000 }, () =>
   open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
-    await page.getByLabel('Batch').fill('99999');
-    await page.getByLabel('Hidden units').fill('many');
+    await page.getByLabel('Batch', { exact: true }).fill('99999');
+    await page.getByLabel('Hidden units', { exact: true }).fill('many');
     await page.getByRole('button', { name: 'Start training' }).click();
     await page.locator('.field.wrong').first().waitFor();
     const wrong = page.locator('.field.wrong');
@@ -43,24 +43,24 @@ test('a wrong field shows its error beside it, and only there', { timeout: 60000
     assert.match(await wrong.last().locator('.field-error').innerText(), /4096/);
     const focused = await page.evaluate(() => [document.activeElement.id, document.activeElement.getAttribute('aria-invalid')]);
     assert.deepEqual(focused, ['field-model-hidden', 'true']);
-    await page.getByLabel('Batch').fill('64');
-    assert.equal(await page.getByLabel('Batch').getAttribute('aria-invalid'), null);
+    await page.getByLabel('Batch', { exact: true }).fill('64');
+    assert.equal(await page.getByLabel('Batch', { exact: true }).getAttribute('aria-invalid'), null);
     assert.deepEqual((await get(daemon, '/v1/jobs')).items, []);
   }));
 
 test('a wrong field among the hidden ones is brought to light', { timeout: 60000 }, () =>
   open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
     await page.getByText('All fields').click();
-    await page.getByLabel('Checkpoint s').fill('-1');
+    await page.getByLabel('Checkpoint s', { exact: true }).fill('-1');
     await page.getByText('All fields').click();
     await page.getByRole('button', { name: 'Start training' }).click();
-    await page.locator('.field.wrong').getByLabel('Checkpoint s').waitFor();
+    await page.locator('.field.wrong').getByLabel('Checkpoint s', { exact: true }).waitFor();
   }));
 
 test('the charts move while a job runs, and stop keeps what was learnt', { timeout: 120000 }, () =>
   open({ address: '/#/new' }, async (page) => {
     await page.getByText('smoke', { exact: true }).click();
-    assert.equal(await page.getByLabel('Data set').inputValue(), 'digits');
+    assert.equal(await page.getByLabel('Data set', { exact: true }).inputValue(), 'digits');
     await page.getByLabel('Steps', { exact: true }).fill('1000000');
     await page.getByRole('button', { name: 'Start training' }).click();
     const first = await until(() => chartStep(page), (step) => step > 0);
@@ -124,10 +124,7 @@ test('a 7 drawn on the board is called 7, and a blank board nothing', { timeout:
     const named = {};
     for (const digit of Object.keys(DIGITS)) {
       await drawOn(page, DIGITS[digit]);
-      // The answer to the whole picture is there when the board has asked nothing for longer than it waits before it asks.
-      await page.waitForResponse((reply) => reply.url().includes('/v1/classify'));
-      await page.waitForLoadState('networkidle').catch(() => {});
-      await page.waitForTimeout(400);
+      await page.locator('.answer[aria-busy=false]').waitFor();
       named[digit] = await said.innerText();
       if (digit === '7') {
         assert.match(await source.innerText(), /first, version 1 · [\d.]+ ms/);

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Curves } from "./charts/curves.js";
 import { Stream } from "./stream.js";
-import { changed, ended, findJob, mergeJob, state, update } from "./state.js";
+import { changed, findJob, mergeJob, state, update } from "./state.js";
 
 /**
  * The curves of the selected job; replaced when another is selected, so that a late answer for
@@ -106,13 +106,12 @@ export async function loadCurves() {
 
 async function loadConfusion() {
   const id = state.selected;
-  if (!id) return;
+  if (!id || !findJob(id)?.report?.test) return;
   try {
     const confusion = await api.getConfusion(id);
     if (id === state.selected) update({ confusion });
   } catch {
-    // A job that ended before its first evaluation has none; the report then shows what there
-    // is.
+    // The report then shows what else there is.
   }
 }
 
@@ -124,9 +123,8 @@ export function select(id) {
   const address = id ? `#/jobs/${id}` : "#/new";
   if (location.hash !== address) history.replaceState(null, "", address);
   if (!id) return;
-  void loadJob(id);
+  void loadJob(id).then(loadConfusion);
   void loadCurves();
-  if (ended(findJob(id))) void loadConfusion();
 }
 
 /** Selects what the address says; without one, the newest job. */

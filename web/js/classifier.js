@@ -23,6 +23,11 @@ export class Classifier {
     this.again = false;
   }
 
+  /** True while a newer answer than the last one is on its way. */
+  get busy() {
+    return this.timer !== undefined || this.asking !== null;
+  }
+
   /** Something changed. */
   poke() {
     clearTimeout(this.timer);
@@ -32,6 +37,7 @@ export class Classifier {
   /** The picture is gone: no answer to it may arrive any more. */
   reset() {
     clearTimeout(this.timer);
+    this.timer = undefined;
     this.again = false;
     this.asking?.abort();
     this.asking = null;
@@ -39,24 +45,25 @@ export class Classifier {
   }
 
   async ask() {
-    if (this.asking) {
-      this.again = true;
-      return;
-    }
+    this.timer = undefined;
+    this.again = this.asking !== null;
+    if (this.asking) return;
     const asking = new AbortController();
     this.asking = asking;
+    /** @type {Answer | null} */
+    let answer = null;
+    /** @type {Problem | null} */
+    let problem = null;
     try {
       const picture = await this.picture();
-      const answer = picture && (await classify(picture, asking.signal));
-      if (this.asking === asking) this.tell(answer, null);
-    } catch (problem) {
-      if (this.asking === asking) this.tell(null, /** @type {Problem} */ (problem));
+      if (picture) answer = await classify(picture, asking.signal);
+    } catch (error) {
+      problem = /** @type {Problem} */ (error);
     }
-    if (this.asking !== asking) return;
+    if (this.asking !== asking) return; // the picture is gone
     this.asking = null;
-    if (this.again) {
-      this.again = false;
-      this.poke();
-    }
+    if (this.again) this.poke();
+    this.again = false;
+    this.tell(answer, problem);
   }
 }

@@ -51,13 +51,13 @@ function sourceOf(answer) {
   return `${answer.model}, version ${answer.version} · ${(answer.latency_us / 1000).toFixed(2)} ms`;
 }
 
-/** @param {{ answer: Answer | null, hint: string }} props */
-export function AnswerView({ answer, hint }) {
+/** @param {{ answer: Answer | null, busy: boolean, hint: string }} props */
+export function AnswerView({ answer, busy, hint }) {
   const prediction = answer?.predictions[0];
   const chances = new Map(prediction?.top ?? []);
   const label = prediction?.label ?? null;
   return html`
-    <div class="answer">
+    <div class="answer" aria-busy=${busy}>
       <div class="verdict">
         <p class="said" role="status">
           <span class="digit ${label ? "" : "nothing"}">${label ?? "?"}</span>

@@ -16,6 +16,7 @@ import { Button } from "./parts.js";
  * @typedef {object} State
  * @property {import("../api.js").Answer | null} answer
  * @property {import("../api.js").Problem | null} problem
+ * @property {boolean} busy a newer answer is on its way
  * @property {boolean} empty
  * @property {string} note what is wrong with a file
  * @property {boolean} over a file is held over the board
@@ -36,11 +37,18 @@ export class Board extends Component {
   constructor() {
     super();
     /** @type {State} */
-    this.state = { answer: null, problem: null, empty: true, note: "", over: false };
+    this.state = {
+      answer: null,
+      problem: null,
+      busy: false,
+      empty: true,
+      note: "",
+      over: false,
+    };
     this.classifier = new Classifier(
       async () => this.posted?.blob ?? (this.strokes.length > 0 ? picture(this.strokes) : null),
       (answer, problem) => {
-        this.setState({ answer, problem });
+        this.setState({ answer, problem, busy: this.classifier.busy });
         if (problem?.status === 404) void loadModels();
       },
     );
@@ -49,7 +57,7 @@ export class Board extends Component {
   componentDidMount() {
     new ResizeObserver(() => this.fit()).observe(this.canvas.current);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
-    onModel(() => !this.state.empty && this.classifier.poke());
+    onModel(() => !this.state.empty && this.touched());
   }
 
   /** Gives the canvas as many pixels as the screen has there. */
@@ -80,6 +88,7 @@ export class Board extends Component {
   touched() {
     this.redraw();
     this.classifier.poke();
+    this.setState({ busy: true });
   }
 
   /**
@@ -195,7 +204,7 @@ export class Board extends Component {
   }
 
   render() {
-    const { answer, empty } = this.state;
+    const { answer, busy, empty } = this.state;
     return html`
       <section class="card board" aria-labelledby="board-title">
         <h2 id="board-title">Draw a digit</h2>
@@ -207,7 +216,7 @@ export class Board extends Component {
           <input ref=${this.file} type="file" accept="image/*" class="unseen" tabindex="-1"
                  aria-label="Choose a picture of a digit" onChange=${this.chosen} />
         </div>
-        <${AnswerView} answer=${answer} hint=${this.hint()} />
+        <${AnswerView} answer=${answer} busy=${busy} hint=${this.hint()} />
       </section>
     `;
   }
