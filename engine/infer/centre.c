@@ -199,14 +199,15 @@ enum ur_status ur_centre(const struct ur_ink *ink, const struct ur_box *box, int
     return status;
 }
 
+/* Looks at the mean of the outermost pixels: a top-heavy 7 may touch the border with its foot. */
 static bool border_dark(const uint8_t *picture, int32_t steps, int32_t width)
 {
-    bool is_dark = true;
+    int32_t sum = 0;
     for (int32_t x = 0; x < width; x++)
-        is_dark = is_dark && picture[x] < dark && picture[(steps - 1) * width + x] < dark;
+        sum += picture[x] + picture[(steps - 1) * width + x];
     for (int32_t y = 0; y < steps; y++)
-        is_dark = is_dark && picture[y * width] < dark && picture[y * width + width - 1] < dark;
-    return is_dark;
+        sum += picture[y * width] + picture[y * width + width - 1];
+    return sum < dark * 2 * (steps + width);
 }
 
 bool ur_centre_done(const uint8_t *picture, int32_t steps, int32_t width)
