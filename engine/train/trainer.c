@@ -52,7 +52,8 @@ static enum ur_status load(struct ur_run *run, struct ur_error *error)
     return status;
 }
 
-/* Looks whether there is the memory before any of it is taken; the data are there already. */
+/* Looks whether there is the memory before any of it is taken; the data are there already. A
+ * checkpoint is put together in memory: weights and both moments once more. */
 static enum ur_status admit(const struct ur_run *run, size_t *memory_bytes,
                             struct ur_error *error)
 {
@@ -61,8 +62,8 @@ static enum ur_status admit(const struct ur_run *run, size_t *memory_bytes,
                                         run->request->threads, &plan, error);
     if (status != UR_OK)
         return status;
-    *memory_bytes = plan.total_bytes;
-    return ur_memory_check(plan.total_bytes, plan.data_bytes, error);
+    *memory_bytes = plan.total_bytes + 3 * run->model.params.n_floats * sizeof(float);
+    return ur_memory_check(*memory_bytes, plan.data_bytes, error);
 }
 
 static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct ur_error *error)
