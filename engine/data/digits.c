@@ -69,7 +69,7 @@ static void set_points(const struct ur_digit_style *style, struct line *line,
         shares[pose] = share * share - 0.06f;
         total += shares[pose] + 0.08f;
     }
-    const float shake = uniform(draws, 0.02f, 0.075f);
+    const float shake = uniform(draws, 0.02f, 0.10f);
     float sum = 0;
     for (int32_t pose = 1; pose < style->n_poses; pose++)
         sum += shares[pose] / total;
@@ -100,7 +100,7 @@ static void bend(struct line *line, struct draws *draws)
 {
     float cx[6], cy[6];
     for (int32_t k = 0; k < 6; k++) {
-        const float deviation = k < 3 ? 0.09f : 0.05f;
+        const float deviation = k < 3 ? 0.14f : 0.09f;
         cx[k] = normal(draws, 0, deviation);
         cy[k] = normal(draws, 0, deviation);
     }
@@ -118,8 +118,8 @@ static void bend(struct line *line, struct draws *draws)
 /* Slant and turn. A small turn is a pair of shears: no sine decides a pixel. */
 static void lean(const struct ur_digit_shape *shape, struct line *line, struct draws *draws)
 {
-    const float slant = normal(draws, shape->slant, 0.22f);
-    const float turn = normal(draws, 0, 0.09f);
+    const float slant = normal(draws, shape->slant, 0.25f);
+    const float turn = normal(draws, 0, 0.11f);
     for (int32_t i = 0; i < line->n; i++) {
         const float x = line->points[i].x - slant * line->points[i].y;
         const float y = line->points[i].y;
@@ -166,8 +166,8 @@ static void ink(const struct ur_digit_style *style, const struct line *line,
 /* The pen's width, in the final picture's pixels, and how it changes under way. */
 static float press(struct line *line, struct draws *draws)
 {
-    const float width =
-        1.2f + 2.3f * (0.6f * uniform(draws, 0, 1) + 0.4f * uniform(draws, 0, 1));
+    const float share = uniform(draws, 0, 1) * uniform(draws, 0.35f, 1);
+    const float width = 1.4f + 3.3f * share;
     const float radius = 0.5f * width * UR_SHEET_FINE;
     const float pressure = uniform(draws, 0, 0.14f);
     for (int32_t i = 0; i < line->n; i++)
