@@ -16,7 +16,7 @@
 
 enum {
     UR_DECODE_CPU_MS = 1000, /* 16 million pixels of PNG take 300 */
-    UR_DECODE_KILL_MS = 3000 /* nothing that looks at the clock gets here */
+    UR_DECODE_KILL_MS = 1500 /* nothing that looks at the clock gets here */
 };
 
 /* Takes over SIGPROF, whose handler ends the process; call once, at the start. */

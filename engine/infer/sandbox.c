@@ -73,8 +73,7 @@ static struct ruleset everything(long version)
                             .scopes = version >= 6 ? 3 : 0};
 }
 
-/* A ruleset that handles every right and gives none. */
-static bool deny_files(void)
+bool ur_sandbox_deny_files(void)
 {
     const long version =
         syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -163,7 +162,7 @@ enum ur_status ur_sandbox_enter(struct ur_sandbox *sandbox, bool writes_files,
         return status;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return ur_fail(error, UR_INTERNAL, "New privileges cannot be given up.");
-    sandbox->landlock = deny_files();
+    sandbox->landlock = ur_sandbox_deny_files();
     /* Last of the limits, because landlock's ruleset was a descriptor. */
     status = limit(RLIMIT_NOFILE, 3, error);
     if (status == UR_OK)

@@ -28,4 +28,8 @@ struct ur_sandbox {
 enum ur_status ur_sandbox_enter(struct ur_sandbox *sandbox, bool writes_files,
                                 struct ur_error *error);
 
+/* Landlock alone: a ruleset that handles every right and gives none. False where the kernel has
+ * none; no_new_privs must be set. */
+bool ur_sandbox_deny_files(void);
+
 #endif
