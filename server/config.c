@@ -255,9 +255,9 @@ static enum ur_status load_flags(struct ur_config *config, int argc, char **argv
         if (!value)
             return ur_fail(error, UR_USAGE, "--%.*s wants a value.", (int)length, name);
         next += name[length] != '=';
-        if (!setting)
+        if (!setting && file)
             *file = value;
-        else if (!file && (status = set(config, setting, value, UR_SOURCE_FLAG, "a flag",
+        else if (setting && !file && (status = set(config, setting, value, UR_SOURCE_FLAG, "a flag",
                                         error)) != UR_OK)
             return status;
     }
