@@ -278,6 +278,7 @@ enum ur_status ur_predictor_create(struct ur_predictor **out, const struct ur_co
         return ur_no_memory(error);
     predictor->config = config;
     predictor->store = store;
+    predictor->deadline_us = UR_PREDICT_DEADLINE_US;
     predictor->models_folder = predictor->wake_fd = predictor->socket = -1;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);

@@ -36,8 +36,8 @@ static enum ur_status fail_late(struct ur_predictor *predictor, struct ur_error 
                        "The predictor is not running; its reason is in the server's log.");
     predictor->kill_wanted = true;
     ur_predictor_wake(predictor);
-    return ur_fail(error, UR_TIMEOUT, "The predictor did not answer in %d s.",
-                   UR_PREDICT_DEADLINE_US / 1000000);
+    return ur_fail(error, UR_TIMEOUT, "The predictor did not answer in %.1f s.",
+                   (double)predictor->deadline_us * 1e-6);
 }
 
 /* Sends to one life of the predictor; to another, or to none, it is as if it had died. */
@@ -207,7 +207,7 @@ static enum ur_status classify(struct ur_predictor *predictor, struct ur_model *
                                size_t payload_bytes, struct ur_classify_reply *reply,
                                struct ur_error *error)
 {
-    const int64_t deadline_us = ur_clock_us() + UR_PREDICT_DEADLINE_US;
+    const int64_t deadline_us = ur_clock_us() + predictor->deadline_us;
     for (int attempt = 0; attempt < 2; attempt++) {
         bool lost = false;
         enum ur_status status = await_loaded(predictor, model, deadline_us, error);
@@ -356,7 +356,7 @@ void *ur_predictor_loader_main(void *argument)
         }
         struct ur_error ignored = {0};
         model->users++;
-        await_loaded(predictor, model, ur_clock_us() + UR_PREDICT_DEADLINE_US, &ignored);
+        await_loaded(predictor, model, ur_clock_us() + predictor->deadline_us, &ignored);
         ur_model_release(predictor, model);
     }
     pthread_mutex_unlock(&predictor->mutex);

@@ -57,6 +57,7 @@ struct ur_predictor {
     uint32_t last_request;
     uint32_t generation; /* counts the predictor's lives */
     bool ready, kill_wanted, ending;
+    int64_t deadline_us; /* UR_PREDICT_DEADLINE_US; tests shorten it */
     struct ur_predictor_counts counts;
 
     /* Held while a frame is sent, and while the socket changes. Never taken under mutex. */
