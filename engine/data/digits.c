@@ -63,7 +63,7 @@ struct line {
 static void set_points(const struct ur_digit_style *style, struct line *line,
                        struct draws *draws)
 {
-    float shares[UR_STYLE_POSES], total = 0;
+    float shares[UR_STYLE_POSES] = {0}, total = 0;
     for (int32_t pose = 0; pose < style->n_poses; pose++) {
         const float share = uniform(draws, 0, 1);
         shares[pose] = share * share - 0.06f;

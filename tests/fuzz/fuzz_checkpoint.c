@@ -1,7 +1,7 @@
 /*
- * Checkpoint and model files from a stranger. With an odd first byte the digests of the rest are
- * made right first, so that the lengths and numbers behind them are reached. Whatever comes: a
- * verdict, details fit for a reply, and nothing believed that points outside the file.
+ * Checkpoint and model files from a stranger. With an odd first byte the digests of the rest
+ * are made right first, so that the lengths and numbers behind them are reached. Whatever
+ * comes: a verdict, details fit for a reply, and nothing believed that points outside the file.
  */
 #include <math.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /*
- * IDX files from a stranger, plain or gzip. The first byte chooses images or labels, the rest is
- * the file. Whatever comes: a verdict, details fit for a reply, and values of the promised size
- * where it was taken.
+ * IDX files from a stranger, plain or gzip. The first byte chooses images or labels, the rest
+ * is the file. Whatever comes: a verdict, details fit for a reply, and values of the promised
+ * size where it was taken.
  */
 #include <stdint.h>
 

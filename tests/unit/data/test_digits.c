@@ -45,8 +45,8 @@ static void test_threads_change_nothing(void **state)
 }
 
 /*
- * A data set's digest is part of a job's identity, so these bytes may differ neither by compiler
- * nor by CPU. Whoever changes the digits on purpose puts the new digest here.
+ * A data set's digest is part of a job's identity, so these bytes may differ neither by
+ * compiler nor by CPU. Whoever changes the digits on purpose puts the new digest here.
  */
 static void test_bytes_are_pinned(void **state)
 {
@@ -89,8 +89,8 @@ static void test_no_image_comes_twice(void **state)
 }
 
 /* Ink is grey at its edges and black inside; its box has 20 pixels on the longer side; its
- * centre of mass lies on pixel (14, 14) as nearly as whole pixels allow. Very lopsided digits are
- * cut by the edge when they are centred: 3 of MNIST's 10,000 test images, too. */
+ * centre of mass lies on pixel (14, 14) as nearly as whole pixels allow. Very lopsided digits
+ * are cut by the edge when they are centred: 3 of MNIST's 10,000 test images, too. */
 static void test_normalised_as_mnist(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Generations of checkpoint files on disk, with every system call on the way failing in turn. */
+/* Generations of checkpoint files on disk, with every call on the way failing in turn. */
 #include "folder.h"
 #include "small_network.h"
 
