@@ -1,9 +1,10 @@
 /*
- * One parallel region a step, three work-sharing loops. Shards are handed out dynamically: they
- * are few (four at batch 128) and a core that loses time to a neighbour must not hold the others
- * up. Chunks go out statically, so that Adam finds in its own cache the gradient it has just
- * summed. The number of threads is always given: an OpenBLAS built on OpenMP may have changed
- * the default under us.
+ * One parallel region a step. Shards are handed out one by one as threads become free: they are
+ * few (four at batch 128), and a core that loses time to a neighbour must not hold the others
+ * up. Chunks are shared out once and for all, so that Adam finds in its own cache the gradient
+ * that it has just summed. A counter and a division do both instead of OpenMP's loops, for which
+ * LLVM's runtime allocates memory every time. The number of threads is always given: an OpenBLAS built on OpenMP may have
+ * changed the default under us.
  */
 #include "train/step.h"
 
@@ -106,6 +107,48 @@ static struct ur_step_outcome judge(const struct ur_team *team, int32_t batch)
     return outcome;
 }
 
+/* Takes the next number from a counter that all threads share. */
+static int32_t take(int32_t *next)
+{
+    int32_t taken;
+#pragma omp atomic capture
+    taken = (*next)++;
+    return taken;
+}
+
+/* The chunks that one thread of the team works on. */
+struct chunks {
+    int32_t begin, end;
+};
+
+static struct chunks share_of(int32_t n_chunks)
+{
+    int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+    return (struct chunks){.begin = (int32_t)(n_chunks * thread / threads),
+                           .end = (int32_t)(n_chunks * (thread + 1) / threads)};
+}
+
+static void reduce_chunks(struct ur_team *team, struct chunks mine)
+{
+    for (int32_t chunk = mine.begin; chunk < mine.end; chunk++) {
+        size_t count;
+        size_t begin = ur_chunk_begin(chunk, team->subject.model->params.n_floats, &count);
+        team->squares[chunk] = ur_reduce_range(team->gradients, team->n_shards, begin, count);
+    }
+}
+
+static void update_chunks(struct ur_team *team, struct chunks mine, const struct ur_adam *adam,
+                          double gradient_norm)
+{
+    float factor = ur_clip_factor(gradient_norm, team->subject.spec->train.clip_norm);
+    for (int32_t chunk = mine.begin; chunk < mine.end; chunk++) {
+        size_t count;
+        size_t begin = ur_chunk_begin(chunk, team->subject.model->params.n_floats, &count);
+        ur_adam_apply(adam, factor, team->gradients[0] + begin, team->weights + begin,
+                      team->adam_m + begin, team->adam_v + begin, count);
+    }
+}
+
 struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
 {
     const struct ur_spec *spec = team->subject.spec;
@@ -115,38 +158,26 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
                                      .weights = team->weights,
                                      .step = step,
                                      .batch = spec->train.batch};
-    const size_t n_floats = job.model->params.n_floats;
     const double rate = ur_schedule_rate(spec, step + 1);
     const struct ur_adam adam = ur_adam_prepare(spec, rate, step + 1);
     struct ur_step_outcome result = {0};
+    int32_t next = 0; /* the first shard that nobody has taken */
 
 #pragma omp parallel num_threads(team->threads)
     {
         struct ur_workspace *workspace = &team->workspaces[omp_get_thread_num()];
-#pragma omp for schedule(dynamic, 1)
-        for (int32_t shard = 0; shard < team->n_shards; shard++)
+        for (int32_t shard = take(&next); shard < team->n_shards; shard = take(&next))
             team->shard_sums[shard] =
                 ur_shard_train(&job, shard, workspace, team->gradients[shard]);
 
-#pragma omp for schedule(static)
-        for (int32_t chunk = 0; chunk < team->n_chunks; chunk++) {
-            size_t count;
-            size_t begin = ur_chunk_begin(chunk, n_floats, &count);
-            team->squares[chunk] =
-                ur_reduce_range(team->gradients, team->n_shards, begin, count);
-        }
+#pragma omp barrier
+        const struct chunks mine = share_of(team->n_chunks);
+        reduce_chunks(team, mine);
 
+#pragma omp barrier
         struct ur_step_outcome outcome = judge(team, job.batch);
-        if (outcome.applied) {
-            float factor = ur_clip_factor(outcome.gradient_norm, spec->train.clip_norm);
-#pragma omp for schedule(static) nowait
-            for (int32_t chunk = 0; chunk < team->n_chunks; chunk++) {
-                size_t count;
-                size_t begin = ur_chunk_begin(chunk, n_floats, &count);
-                ur_adam_apply(&adam, factor, team->gradients[0] + begin, team->weights + begin,
-                              team->adam_m + begin, team->adam_v + begin, count);
-            }
-        }
+        if (outcome.applied)
+            update_chunks(team, mine, &adam, outcome.gradient_norm);
         if (omp_get_thread_num() == 0)
             result = outcome;
     }

@@ -51,12 +51,12 @@ static void test_impossible_numbers_are_refused(void **state)
     struct ur_history wrong[6];
     for (size_t i = 0; i < 6; i++)
         wrong[i] = sample;
-    wrong[0].sums.loss = NAN;
+    wrong[0].sums.loss = (double)NAN;
     wrong[1].sums.steps = -1;
     wrong[2].last.correct = -1;
     wrong[3].epoch = -1;
     wrong[4].seconds = -1;
-    wrong[5].step_seconds = INFINITY;
+    wrong[5].step_seconds = (double)INFINITY;
     for (size_t i = 0; i < 6; i++) {
         unsigned char bytes[UR_HISTORY_BYTES];
         struct ur_history read;
