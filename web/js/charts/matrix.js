@@ -23,45 +23,43 @@ export function Matrix({ confusion }) {
   );
   const names = [...Array(classes).keys()];
   return html`
-    <div class="matrix-frame">
-      <table class="matrix">
-        <caption>
-          Confusion matrix of the ${split ?? "test"} images: rows are what they are, columns what they
-          were called
-        </caption>
-        <colgroup>
-          <col class="name" /><col span=${classes} /><col class="recall" />
-        </colgroup>
-        <thead>
-          <tr>
-            <td></td>
-            ${names.map((name) => html`<th scope="col">${name}</th>`)}
-            <th scope="col" class="recall">right</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${counts.map((row, truth) => {
-            const total = row.reduce((sum, cell) => sum + cell, 0);
-            return html`
-              <tr>
-                <th scope="row">${truth}</th>
-                ${row.map((cell, called) => {
-                  const right = called === truth;
-                  const part = right ? cell / Math.max(1, total) : Math.sqrt(cell / most);
-                  const kind = `${right ? "right" : "mistake"} shade-${cell ? shade(part) : 0}`;
-                  const title = `${cell} of ${total} pictures of a ${truth} were called ${called}`;
-                  return html`
-                    <td class=${kind} title=${title}>
-                      ${cell || html`<span class="none">0</span>`}
-                    </td>
-                  `;
-                })}
-                <td class="recall">${total ? percent(row[truth] / total) : "–"}</td>
-              </tr>
-            `;
-          })}
-        </tbody>
-      </table>
-    </div>
+    <table class="matrix">
+      <caption>
+        Confusion matrix of the ${split ?? "test"} images: rows are what they are, columns what they
+        were called
+      </caption>
+      <colgroup>
+        <col class="name" /><col span=${classes} /><col class="recall" />
+      </colgroup>
+      <thead>
+        <tr>
+          <td></td>
+          ${names.map((name) => html`<th scope="col">${name}</th>`)}
+          <th scope="col" class="recall">right</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${counts.map((row, truth) => {
+          const total = row.reduce((sum, cell) => sum + cell, 0);
+          return html`
+            <tr>
+              <th scope="row">${truth}</th>
+              ${row.map((cell, called) => {
+                const right = called === truth;
+                const part = right ? cell / Math.max(1, total) : Math.sqrt(cell / most);
+                const kind = `${right ? "right" : "mistake"} shade-${cell ? shade(part) : 0}`;
+                const title = `${cell} of ${total} pictures of a ${truth} were called ${called}`;
+                return html`
+                  <td class=${kind} title=${title}>
+                    ${cell || html`<span class="none">0</span>`}
+                  </td>
+                `;
+              })}
+              <td class="recall">${total ? percent(row[truth] / total) : "–"}</td>
+            </tr>
+          `;
+        })}
+      </tbody>
+    </table>
   `;
 }

@@ -25,7 +25,7 @@ function System() {
     <dl class="facts" aria-label="The machine">
       <${Fact} name="Cores">${count(value.cores)}<//>
       <${Fact} name="Memory">
-        ${size(value.memory_available_bytes)}
+        ${size(value.free_memory_bytes)}
         <span class="quiet"> of ${size(value.memory_bytes)} free</span>
       <//>
       <${Fact} name="Numerics">${value.numerics_profile || "auto"}<//>

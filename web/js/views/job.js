@@ -54,7 +54,8 @@ function Progress({ job }) {
   const steps = stepsOf(job);
   const facts = [
     `step ${count(job.step ?? 0)}${steps ? ` of ${count(steps)}` : ""}`,
-    `epoch ${count(job.epoch ?? 0)}`,
+    // Events count the epochs that are over.
+    `epoch ${count((job.epoch ?? 0) + 1)}`,
     !ended(job) && job.eta_s != null && `${duration(job.eta_s)} left`,
     ...circumstances(job),
   ].filter(Boolean);

@@ -86,7 +86,12 @@ export function Report({ job, confusion }) {
       <h2 id="report-title">Report</h2>
       <div class="report-parts">
         <dl class="report-facts">${facts.map(fact)}</dl>
-        ${confusion && html`<${Matrix} confusion=${confusion} />`}
+        ${
+          test &&
+          html`
+          <div class="matrix-frame">${confusion && html`<${Matrix} confusion=${confusion} />`}</div>
+        `
+        }
       </div>
     </section>
   `;
