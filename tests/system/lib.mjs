@@ -55,7 +55,10 @@ export async function startDaemon({ state, args = [], env = {} } = {}) {
       const line = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(out);
       if (line) resolve(Number(line[1]));
     });
-    ended.then((end) => reject(new Error(`unrolld ended at once: ${JSON.stringify(end)}`)));
+    ended.then((end) => {
+      if (!state) remove(folder);
+      reject(new Error(`unrolld ended at once: ${JSON.stringify(end)}`));
+    });
   });
   const daemon = {
     child,
