@@ -34,7 +34,16 @@ struct bytes {
     size_t size;
 };
 
-static const struct colour black = {0, 0, 0, 255}, white = {255, 255, 255, 255};
+/* For initialisers, and as values. */
+#define BLACK                                                                                  \
+    {                                                                                          \
+        0, 0, 0, 255                                                                           \
+    }
+#define WHITE                                                                                  \
+    {                                                                                          \
+        255, 255, 255, 255                                                                     \
+    }
+static const struct colour black = BLACK, white = WHITE;
 
 static inline struct canvas canvas_make(int32_t width, int32_t height, struct colour paper)
 {

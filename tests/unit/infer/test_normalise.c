@@ -27,7 +27,7 @@ struct drawing {
     struct colour ink, paper;
 };
 
-static const struct drawing plain = {280, 280, 60, 60, 160, 11, black, white};
+static const struct drawing plain = {280, 280, 60, 60, 160, 11, BLACK, WHITE};
 
 static struct canvas draw(const struct drawing *drawing, int digit)
 {
@@ -122,18 +122,18 @@ static void test_size_place_and_colours_do_not_matter(void **state)
 {
     (void)state;
     static const struct drawing same_size[] = {
-        {280, 280, 60, 60, 160, 11, white, black},
-        {280, 280, 60, 60, 160, 11, black, {0, 0, 0, 0}}, /* on transparent paper */
-        {280, 280, 110, 5, 160, 11, black, white},        /* in a corner */
+        {280, 280, 60, 60, 160, 11, WHITE, BLACK},
+        {280, 280, 60, 60, 160, 11, BLACK, {0, 0, 0, 0}}, /* on transparent paper */
+        {280, 280, 110, 5, 160, 11, BLACK, WHITE},        /* in a corner */
         {280, 280, 60, 60, 160, 11, {200, 30, 30, 255}, {60, 120, 60, 255}},
         {280, 280, 60, 60, 160, 11, {90, 90, 110, 255}, {120, 120, 120, 255}}, /* pale */
         {280, 280, 60, 60, 160, 11, {250, 240, 20, 255}, {20, 30, 120, 255}},
     };
     /* The box is whole pixels of the picture, so a small one may end half a pixel elsewhere. */
     static const struct drawing resized[] = {
-        {1500, 1100, 300, 200, 800, 55, black, white},
-        {100, 100, 20, 30, 60, 4.125, black, white},
-        {700, 90, 300, 5, 80, 5.5, black, white},
+        {1500, 1100, 300, 200, 800, 55, BLACK, WHITE},
+        {100, 100, 20, 30, 60, 4.125, BLACK, WHITE},
+        {700, 90, 300, 5, 80, 5.5, BLACK, WHITE},
     };
     for (int digit = 0; digit < DIGITS; digit++) {
         uint8_t reference[PIXELS], out[PIXELS];
@@ -232,7 +232,7 @@ static void test_hairlines(void **state)
 {
     (void)state;
     for (int digit = 0; digit < DIGITS; digit++) {
-        struct drawing thin = {400, 400, 80, 80, 240, 0.5, black, white};
+        const struct drawing thin = {400, 400, 80, 80, 240, 0.5, BLACK, WHITE};
         uint8_t reference[PIXELS], out[PIXELS];
         double ink = 0.0, usual = 0.0;
         read_drawing(&plain, digit, reference);
@@ -289,7 +289,7 @@ static void expect_blank(struct canvas *canvas)
 static void test_blank(void **state)
 {
     (void)state;
-    static const struct colour papers[] = {white, black, {0, 0, 0, 0}, {250, 245, 230, 255}};
+    static const struct colour papers[] = {WHITE, BLACK, {0, 0, 0, 0}, {250, 245, 230, 255}};
     for (size_t k = 0; k < sizeof papers / sizeof papers[0]; k++) {
         struct canvas canvas = canvas_make(280, 280, papers[k]);
         expect_blank(&canvas);
@@ -301,7 +301,7 @@ static void test_blank(void **state)
     canvas_ink(&speck, 100, 100, black, 1.0);
     expect_blank(&speck);
     struct canvas faint =
-        draw(&(struct drawing){280, 280, 60, 60, 160, 11, {247, 247, 247, 255}, white}, 0);
+        draw(&(struct drawing){280, 280, 60, 60, 160, 11, {247, 247, 247, 255}, WHITE}, 0);
     expect_blank(&faint);
     struct canvas noise = canvas_make(200, 200, white);
     for (uint32_t k = 0; k < 200 * 200; k++)
