@@ -16,6 +16,7 @@
 #define UNROLL_SERVER_STORE_WRITE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "unroll/status.h"
 
