@@ -1,8 +1,8 @@
 /*
- * What a person at a terminal sees: a progress bar on standard error and the textbook's lines on
- * standard output.
+ * What a person at a terminal sees: a progress bar on standard error and the textbook's lines
+ * on standard output.
  *
- *      42 % [########............] step 328/781  loss 0.4312  acc 0.871  8211 images/s  0:03 left
+ *     42 % [########............] step 328/781  loss 0.4312  8211 images/s  0:03 left
  *     Iter 1280, Minibatch Loss= 1.876283, Training Accuracy= 0.37500
  *
  * The bar is drawn only where standard error is a terminal, at most ten times a second, never

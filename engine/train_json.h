@@ -9,6 +9,8 @@
 #ifndef UNROLL_TRAIN_JSON_H
 #define UNROLL_TRAIN_JSON_H
 
+#include <stdio.h>
+
 #include "train/trainer.h"
 
 /* Appends the report. */

@@ -179,7 +179,8 @@ static int32_t choose_threads(const struct session *session)
     return threads > 0 ? threads : ur_environment_cores();
 }
 
-/* Up to here nothing has touched BLAS or OpenMP; behind it the process is the one that trains. */
+/* Up to here nothing has touched BLAS or OpenMP; behind it the process is the one that
+ * trains. */
 static enum ur_status pin(struct session *session, char **argv, struct ur_error *error)
 {
     enum ur_status status =

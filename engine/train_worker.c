@@ -36,8 +36,8 @@ enum ur_status ur_worker_settle(struct ur_error *error)
     pid_t daemon = getppid();
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    /* A daemon that dies between the first and the last of these lines sends no signal; one that
-     * died before them is told by EOF on the commands. */
+    /* A daemon that dies between the first and the last of these lines sends no signal; one
+     * that died before them is told by EOF on the commands. */
     if (getppid() != daemon)
         return ur_fail(error, UR_INTERRUPTED, "The daemon is gone.");
     setpriority(PRIO_PROCESS, 0, NICE);

@@ -10,10 +10,10 @@
  * Use: init, then for each record begin - ur_record_..._write - commit, and step for each step;
  * at the end drain.
  *
- * Units: bytes, microseconds. Cost: a copy into the queue, a write(2) when there is something to
- * send. Errors: none but from init: a peer that is gone makes everything a no-op, because a job
- * is ended by EOF on its commands, not by a record that nobody reads. Ownership: the queue is
- * ours, the descriptor is the caller's. Threads: one.
+ * Units: bytes, microseconds. Cost: a copy into the queue, a write(2) when there is something
+ * to send. Errors: none but from init: a peer that is gone makes everything a no-op, because a
+ * job is ended by EOF on its commands, not by a record that nobody reads. Ownership: the queue
+ * is ours, the descriptor is the caller's. Threads: one.
  */
 #ifndef UNROLL_IO_EMIT_H
 #define UNROLL_IO_EMIT_H

@@ -92,8 +92,9 @@ enum ur_status ur_environment_pin(const char *profile, int32_t threads, char **a
 {
     char count[16];
     snprintf(count, sizeof count, "%d", (int)threads);
-    /* Passive: a thread that waits at a barrier sleeps. Three barriers in ten milliseconds cost
-     * nothing that could be measured, and with spinning a busy neighbour costs a factor of 20. */
+    /* Passive: a thread that waits at a barrier sleeps. Three barriers in ten milliseconds
+     * cost nothing that could be measured, and with spinning a busy neighbour costs a
+     * factor of 20. */
     const struct variable wanted[] = {
         {"OPENBLAS_CORETYPE", find(profile)->core_type},
         {"OPENBLAS_NUM_THREADS", "1"},

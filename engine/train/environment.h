@@ -11,9 +11,9 @@
  *     portable   Nehalem          all x86-64 CPUs
  *     native     as detected      equal CPUs only
  *
- * Cost: a second exec, about a millisecond. Errors: UR_INVALID_SPEC naming /train/numerics for a
- * profile that this CPU or this OpenBLAS does not have; UR_INTERNAL where the execution did not
- * help. Ownership: nothing is kept. Threads: before any other thread.
+ * Cost: a second exec, about a millisecond. Errors: UR_INVALID_SPEC naming /train/numerics for
+ * a profile that this CPU or this OpenBLAS does not have; UR_INTERNAL where the execution did
+ * not help. Ownership: nothing is kept. Threads: before any other thread.
  */
 #ifndef UNROLL_TRAIN_ENVIRONMENT_H
 #define UNROLL_TRAIN_ENVIRONMENT_H

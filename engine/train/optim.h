@@ -9,10 +9,10 @@
  * from multiplications and one square root in double, never from pow(), whose bits differ from
  * one C library to another.
  *
- * Shapes: the tensor table's one layout; padding has gradient zero and stays zero. Cost: 4 reads
- * and 3 writes a float. Errors: none. Ownership: borrows. Threads: ranges are independent.
- * Source: D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015,
- * algorithm 1.
+ * Shapes: the tensor table's one layout; padding has gradient zero and stays zero. Cost: 4
+ * reads and 3 writes a float. Errors: none. Ownership: borrows. Threads: ranges are
+ * independent. Source: D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR
+ * 2015, algorithm 1.
  */
 #ifndef UNROLL_TRAIN_OPTIM_H
 #define UNROLL_TRAIN_OPTIM_H

@@ -1,6 +1,6 @@
 /*
- * A run under way: what trainer.c drives and run_files.c writes to disk and reads back. Known
- * to those two only.
+ * A run under way: what trainer.c drives, run_epoch.c evaluates and sums up, and run_files.c
+ * writes to disk and reads back. Known to those three only.
  */
 #ifndef UNROLL_TRAIN_RUN_H
 #define UNROLL_TRAIN_RUN_H
@@ -12,6 +12,10 @@
 #define UR_FILE_LAST  "last.ckpt"
 #define UR_FILE_BEST  "best.ckpt"
 #define UR_FILE_FINAL "model.unroll"
+
+enum {
+    UR_FIRST_IMAGES = 128, /* the textbook's own test: the first minibatch of test images */
+};
 
 struct ur_run {
     const struct ur_train_request *request;
@@ -41,6 +45,32 @@ struct ur_run {
     int32_t validation_step; /* at which validation was computed; -1: never */
     enum ur_command pending; /* asked for during an evaluation, still to be obeyed */
 };
+
+void ur_run_tell_phase(const struct ur_run *run, enum ur_phase phase, float done);
+
+/* Brings history.seconds up to now. */
+void ur_run_note_time(struct ur_run *run);
+
+/* Gives the number of the epoch, from 1, in which the last step began; 0 before the first. */
+int32_t ur_run_epoch(const struct ur_run *run);
+
+/* Evaluates on a split and tells the confusion matrix. A command to suspend or to cancel ends it
+ * at once; any other waits in run->pending. */
+enum ur_status ur_run_evaluate(struct ur_run *run, enum ur_split split, int32_t epoch,
+                               struct ur_evaluation *evaluation, struct ur_error *error);
+
+/* Evaluates on the validation split, once for each step. */
+enum ur_status ur_run_validate(struct ur_run *run, struct ur_error *error);
+
+/* Turns sums over minibatches into means. */
+struct ur_score ur_run_mean(const struct ur_run *run, const struct ur_history_sums *sums);
+
+/* True if the epoch of the last step has ended and was not closed yet: a run that was
+ * interrupted in between closes it after resuming. */
+bool ur_run_epoch_is_over(const struct ur_run *run);
+
+/* Evaluates on the validation split, tells, keeps the best, and empties the sums. */
+enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error);
 
 /* Prepares the texts and the room that checkpoints need. */
 enum ur_status ur_run_files_init(struct ur_run *run, struct ur_error *error);

@@ -8,8 +8,6 @@
 #include "train/run.h"
 #include "unroll/clock.h"
 
-enum { FIRST_IMAGES = 128 }; /* the textbook's own test: its first minibatch of test images */
-
 int32_t ur_train_steps(const struct ur_spec *spec, int32_t n_train)
 {
     if (spec->train.epochs == 0)
@@ -19,16 +17,11 @@ int32_t ur_train_steps(const struct ur_spec *spec, int32_t n_train)
     return steps > INT32_MAX ? INT32_MAX : (int32_t)steps;
 }
 
-static void tell_phase(const struct ur_run *run, enum ur_phase phase, float done)
-{
-    run->observer->phase(run->observer->context, phase, done);
-}
-
 /* Getting ready. */
 
 static void tell_loading(void *context, float done)
 {
-    tell_phase(context, UR_PHASE_LOADING, done);
+    ur_run_tell_phase(context, UR_PHASE_LOADING, done);
 }
 
 static enum ur_status load(struct ur_run *run, struct ur_error *error)
@@ -43,7 +36,7 @@ static enum ur_status load(struct ur_run *run, struct ur_error *error)
                                               .context = run};
     if (mkdir(request->folder, 0777) != 0 && errno != EEXIST)
         return ur_fail_errno(error, errno, "The folder for the results cannot be made");
-    tell_phase(run, UR_PHASE_LOADING, 0);
+    ur_run_tell_phase(run, UR_PHASE_LOADING, 0);
     enum ur_status status = ur_dataset_open(&run->dataset, &wanted, error);
     if (status == UR_OK)
         status = ur_order_init(&run->order, request->spec, &run->dataset.shape, error);
@@ -123,138 +116,20 @@ static enum ur_status begin(struct ur_run *run, size_t memory_bytes, struct ur_e
     return UR_OK;
 }
 
-/* Evaluations. */
-
-/* Looks between two blocks whether somebody wants the run to end. A request to stop or to
- * checkpoint can wait until the evaluation is through. */
-static enum ur_status watch(void *context, float done)
-{
-    struct ur_run *run = context;
-    tell_phase(run, UR_PHASE_EVALUATING, done);
-    enum ur_command command = run->observer->poll(run->observer->context);
-    if (command == UR_COMMAND_NONE)
-        return UR_OK;
-    run->pending = command;
-    if (command == UR_COMMAND_SUSPEND)
-        return UR_INTERRUPTED;
-    return command == UR_COMMAND_CANCEL ? UR_CANCELLED : UR_OK;
-}
-
-static enum ur_status evaluate(struct ur_run *run, enum ur_split split, int32_t epoch,
-                               struct ur_evaluation *evaluation, struct ur_error *error)
-{
-    const struct ur_watcher watcher = {.watch = watch, .context = run};
-    evaluation->split = split;
-    evaluation->n_first = FIRST_IMAGES;
-    evaluation->counts = run->counts;
-    tell_phase(run, UR_PHASE_EVALUATING, 0);
-    enum ur_status status = ur_evaluate(&run->team, &watcher, evaluation, error);
-    if (status != UR_OK || evaluation->score.images == 0)
-        return status;
-    const struct ur_record_confusion confusion = {.epoch = epoch,
-                                                  .split = split,
-                                                  .classes = run->dataset.shape.classes,
-                                                  .counts = run->counts};
-    run->observer->confusion(run->observer->context, &confusion);
-    return UR_OK;
-}
-
-/* Gives the number of the epoch, from 1, in which the last step began. */
-static int32_t epoch_number(const struct ur_run *run)
-{
-    return run->info.step == 0 ? 0 : ur_order_epoch(&run->order, run->info.step - 1) + 1;
-}
-
-static enum ur_status validate(struct ur_run *run, struct ur_error *error)
-{
-    if (run->validation_step == run->info.step)
-        return UR_OK;
-    struct ur_evaluation evaluation = {0};
-    enum ur_status status =
-        evaluate(run, UR_SPLIT_VALIDATION, epoch_number(run), &evaluation, error);
-    if (status != UR_OK)
-        return status;
-    run->validation = evaluation.score;
-    run->validation_step = run->info.step;
-    return UR_OK;
-}
-
-static struct ur_score mean_of(const struct ur_run *run, const struct ur_history_sums *sums)
-{
-    int64_t images = (int64_t)sums->steps * run->request->spec->train.batch;
-    if (images == 0)
-        return (struct ur_score){.loss = (double)NAN, .accuracy = (double)NAN};
-    return (struct ur_score){.loss = sums->loss / sums->steps,
-                             .accuracy = (double)sums->correct / (double)images,
-                             .images = (int32_t)(images > INT32_MAX ? INT32_MAX : images)};
-}
-
-/* Epochs. */
-
-/* An epoch is over when the next step begins in another one. While its sums are still there it
- * has not been closed: a run that was interrupted in between closes it after resuming. */
-static bool epoch_is_over(const struct ur_run *run)
-{
-    return run->history.sums.steps > 0 &&
-           ur_order_epoch(&run->order, run->info.step) >= epoch_number(run);
-}
-
-static void note_time(struct ur_run *run)
-{
-    run->history.seconds = (double)(ur_clock_us() - run->origin_us) * 1e-6;
-}
-
-static enum ur_status keep_if_best(struct ur_run *run, struct ur_error *error)
-{
-    float accuracy = (float)run->validation.accuracy;
-    if (isnan(accuracy) || accuracy <= run->info.best_validation_accuracy)
-        return UR_OK;
-    run->info.best_validation_accuracy = accuracy;
-    run->info.best_step = run->info.step;
-    return ur_run_save_best(run, error);
-}
-
-/* Evaluates on the validation split, tells, and starts the sums of the next epoch. */
-static enum ur_status close_epoch(struct ur_run *run, struct ur_error *error)
-{
-    enum ur_status status = validate(run, error);
-    if (status != UR_OK)
-        return status;
-    note_time(run);
-    struct ur_history *history = &run->history;
-    struct ur_score train = mean_of(run, &history->sums);
-    struct ur_record_epoch record = {.epoch = epoch_number(run),
-                                     .step = run->info.step,
-                                     .train_loss = (float)train.loss,
-                                     .train_accuracy = (float)train.accuracy,
-                                     .validation_loss = (float)run->validation.loss,
-                                     .validation_accuracy = (float)run->validation.accuracy,
-                                     .seconds =
-                                         (float)(history->seconds - history->epoch_seconds)};
-    ur_params_digest(&run->model.params, run->team.weights, record.weights_sha256);
-    history->last = history->sums;
-    history->sums = (struct ur_history_sums){0};
-    history->epoch = record.epoch;
-    history->epoch_seconds = history->seconds;
-    run->observer->epoch(run->observer->context, &record);
-    return keep_if_best(run, error);
-}
-
 /* Steps. */
 
 /* Tells a step's point; a step that was not applied still shows the loss it failed at. */
 static void tell_step(struct ur_run *run, int32_t number, const struct ur_step_outcome *outcome)
 {
     float batch = (float)run->request->spec->train.batch;
-    const struct ur_step_point point = {
-        .step = number,
-        .epoch = ur_order_epoch(&run->order, number - 1),
-        .loss = (float)outcome->loss,
-        .accuracy = (float)outcome->correct / batch,
-        .learning_rate = (float)outcome->learning_rate,
-        .gradient_norm = (float)outcome->gradient_norm,
-        .images_per_second = batch / (float)run->pace,
-        .seconds = (float)run->history.seconds};
+    const struct ur_step_point point = {.step = number,
+                                        .epoch = ur_order_epoch(&run->order, number - 1),
+                                        .loss = (float)outcome->loss,
+                                        .accuracy = (float)outcome->correct / batch,
+                                        .learning_rate = (float)outcome->learning_rate,
+                                        .gradient_norm = (float)outcome->gradient_norm,
+                                        .images_per_second = batch / (float)run->pace,
+                                        .seconds = (float)run->history.seconds};
     run->observer->step(run->observer->context, &point);
 }
 
@@ -265,7 +140,7 @@ static enum ur_status step(struct ur_run *run, struct ur_error *error)
     /* A clock that stands still must not divide by zero. */
     double seconds = fmax((double)(ur_clock_us() - began_us), 1) * 1e-6;
     run->pace = run->pace > 0 ? 0.9 * run->pace + 0.1 * seconds : seconds;
-    note_time(run);
+    ur_run_note_time(run);
     tell_step(run, run->info.step + 1, &outcome);
     if (!outcome.applied)
         return ur_fail(error, UR_DIVERGED,
@@ -314,14 +189,15 @@ static enum ur_status obey(struct ur_run *run, enum ur_command command, struct u
 /* Trains until the steps are done or somebody wants it to end. */
 static enum ur_status steps(struct ur_run *run, struct ur_error *error)
 {
-    tell_phase(run, UR_PHASE_TRAINING, (float)run->info.step / (float)run->steps);
+    ur_run_tell_phase(run, UR_PHASE_TRAINING, (float)run->info.step / (float)run->steps);
     for (;;) {
         enum ur_status status = UR_OK;
-        if (epoch_is_over(run)) {
-            status = close_epoch(run, error);
+        if (ur_run_epoch_is_over(run)) {
+            status = ur_run_close_epoch(run, error);
             if (status == UR_OK)
                 status = ur_run_save_last(run, error);
-            tell_phase(run, UR_PHASE_TRAINING, (float)run->info.step / (float)run->steps);
+            ur_run_tell_phase(run, UR_PHASE_TRAINING,
+                              (float)run->info.step / (float)run->steps);
         } else if (checkpoint_is_due(run)) {
             status = ur_run_save_last(run, error);
         }
@@ -342,20 +218,20 @@ static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
 {
     struct ur_train_result *result = run->result;
     struct ur_evaluation test = {0};
-    enum ur_status status = validate(run, error);
+    enum ur_status status = ur_run_validate(run, error);
     if (status == UR_OK)
-        status = evaluate(run, UR_SPLIT_TEST, epoch_number(run), &test, error);
+        status = ur_run_evaluate(run, UR_SPLIT_TEST, ur_run_epoch(run), &test, error);
     if (status != UR_OK)
         return status;
     size_t classes = (size_t)run->dataset.shape.classes;
     memcpy(result->confusion, run->counts, classes * classes * sizeof *run->counts);
-    int32_t first = test.score.images < FIRST_IMAGES ? test.score.images : FIRST_IMAGES;
+    int32_t first = test.score.images < UR_FIRST_IMAGES ? test.score.images : UR_FIRST_IMAGES;
     double images = (double)run->info.step * run->request->spec->train.batch;
     result->spec = run->request->spec;
     result->numerics_profile = run->request->numerics_profile;
     result->steps = run->info.step;
-    result->epochs = epoch_number(run);
-    result->train = mean_of(run, &run->history.last);
+    result->epochs = ur_run_epoch(run);
+    result->train = ur_run_mean(run, &run->history.last);
     result->validation = run->validation;
     result->test = test.score;
     result->test_first_128 = first > 0 ? (double)test.first_correct / first : (double)NAN;
@@ -378,11 +254,11 @@ static enum ur_status finish(struct ur_run *run, enum ur_status how, struct ur_e
     ur_text_init(&report, UR_JSON_MAX_BYTES);
     enum ur_status status = ur_run_save_last(run, &failure);
     if (status == UR_OK && run->history.sums.steps > 0)
-        status = close_epoch(run, &failure);
+        status = ur_run_close_epoch(run, &failure);
     if (status == UR_OK)
         status = conclude(run, &failure);
     if (status == UR_OK) {
-        tell_phase(run, UR_PHASE_SAVING, 0);
+        ur_run_tell_phase(run, UR_PHASE_SAVING, 0);
         run->result->status = how;
         run->observer->report(run->observer->context, run->result, &report);
         if (report.failed)

@@ -24,7 +24,8 @@ static double operations(const struct bench_setting *setting)
     return 2 * rows * (setting->width + h) * 4 * h + 2.0 * setting->batch * h * CLASSES;
 }
 
-/* Writes a model with fresh weights into a folder and loads it again, as the predictor would. */
+/* Writes a model with fresh weights into a folder and loads it again, as the predictor
+ * would. */
 static enum ur_status load(struct ur_forward *forward, const char *folder, int32_t hidden,
                            struct ur_error *error)
 {

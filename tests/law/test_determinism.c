@@ -1,6 +1,6 @@
 /*
- * The second law on the real program: a result depends on the spec and the bytes, not on threads
- * and not on how often the program was killed.
+ * The second law on the real program: a result depends on the spec and the bytes, not on
+ * threads and not on how often the program was killed.
  */
 #include "child.h"
 #include "folder.h"

@@ -186,7 +186,8 @@ static void test_a_daemon_that_is_gone_suspends(void **state)
     assert_false(is_there("model.unroll"));
 }
 
-/* It dies with both pipes: nobody reads the worker's last words, and it still leaves in order. */
+/* It dies with both pipes: nobody reads the worker's last words, and it still leaves in
+ * order. */
 static void test_a_daemon_that_was_killed_suspends(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Evaluation: every sequence once, the same numbers at any thread count, and an end when asked. */
+/* Evaluation: every sequence once, the same numbers at any thread count, and an end when
+ * asked. */
 #include "tiny.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* Adam against a float64 twin written from the paper, and at the edges of what a spec may say. */
+/* Adam against a float64 twin written from the paper, and at the edges of what a spec may
+ * say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -455,8 +455,8 @@ static void test_checkpoint_on_request(void **state)
     release(witness);
 }
 
-/* Without a memory and with the smallest epsilon the first vanishing gradient throws weights out
- * of every bound, and back-propagation through them leaves the finite numbers. */
+/* Without a memory and with the smallest epsilon the first vanishing gradient throws
+ * weights out of every bound, and back-propagation through them leaves the finite numbers. */
 static void test_a_diverged_run_keeps_finite_weights(void **state)
 {
     (void)state;
