@@ -14,7 +14,8 @@
 #include "store.h"
 #include "unroll/log.h"
 
-/* The four parts of a set, each with the spellings that are out there; as in docs/datasets.md. */
+/* The four parts of a set, each with the spellings that are out there; as in
+ * docs/datasets.md. */
 static const char *const stems[4][2] = {
     {"train-images-idx3-ubyte", "train-images.idx3-ubyte"},
     {"train-labels-idx1-ubyte", "train-labels.idx1-ubyte"},
@@ -46,7 +47,8 @@ static struct entry *find(struct ur_catalogue *catalogue, const char *name)
     return NULL;
 }
 
-/* Adds what identifies one part, size and time of change, to the signature; false: not there. */
+/* Adds what identifies one part, size and time of change, to the signature; false: not
+ * there. */
 static bool sign_part(int folder, int part, struct ur_text *signature)
 {
     for (int spelling = 0; spelling < 4; spelling++) {

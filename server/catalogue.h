@@ -1,8 +1,8 @@
 /*
- * What data sets there are: the built-in `digits`, and every folder with the four IDX files in a
- * search folder. The daemon lists folders and looks at sizes and times; what is inside, a worker
- * is asked (unroll-train --describe), because files are hostile until checked and are never
- * parsed here.
+ * What data sets there are: the built-in `digits`, and every folder with the four IDX files in
+ * a search folder. The daemon lists folders and looks at sizes and times; what is inside, a
+ * worker is asked (unroll-train --describe), because files are hostile until checked and are
+ * never parsed here.
  *
  * The search folders are those of the setting `datasets`, in their order, then state/datasets;
  * the first folder of a name wins, as in the worker. A description holds for files of the same
@@ -53,11 +53,13 @@ enum ur_status ur_catalogue_find(struct ur_catalogue *catalogue, const struct ur
 
 /* Takes a set that wants to be described; false: there is none. */
 bool ur_catalogue_take_new(struct ur_catalogue *catalogue, char name[UR_NAME_BYTES]);
-/* Takes over what the worker said: the facts, or (NULL) why it could not. Waits for the store. */
+/* Takes over what the worker said: the facts, or (NULL) why it could not. Waits for the
+ * store. */
 void ur_catalogue_described(struct ur_catalogue *catalogue, const char *name,
                             const struct ur_record_dataset *record, const char *why);
 
-/* Appends {"items":[{"name","kind","state","steps","width","classes","n_train","n_test","sha256",
+/* Appends
+ * {"items":[{"name","kind","state","steps","width","classes","n_train","n_test","sha256",
  * "detail"}…],"next":null}. */
 enum ur_status ur_catalogue_print(struct ur_catalogue *catalogue, struct ur_text *json,
                                   struct ur_error *error);

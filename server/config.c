@@ -61,7 +61,8 @@ static const struct setting settings[] = {
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
-_Static_assert((int)N_SETTINGS <= (int)UR_MAX_SETTINGS, "sources[] has a place for every setting");
+_Static_assert((int)N_SETTINGS <= (int)UR_MAX_SETTINGS,
+               "sources[] has a place for every setting");
 
 static char *text_of(struct ur_config *config, const struct setting *setting)
 {
@@ -257,8 +258,9 @@ static enum ur_status load_flags(struct ur_config *config, int argc, char **argv
         next += name[length] != '=';
         if (!setting && file)
             *file = value;
-        else if (setting && !file && (status = set(config, setting, value, UR_SOURCE_FLAG, "a flag",
-                                        error)) != UR_OK)
+        else if (setting && !file &&
+                 (status = set(config, setting, value, UR_SOURCE_FLAG, "a flag", error)) !=
+                     UR_OK)
             return status;
     }
     return UR_OK;

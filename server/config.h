@@ -3,9 +3,9 @@
  * each with its source.
  *
  * Format: config/unrolld.json (every key present; "" or 0 asks for the default). A setting
- * `state_dir` is UNROLL_STATE_DIR in the environment and --state-dir as a flag. Errors: UR_USAGE
- * with the setting, where it came from and its limit. Ownership: no pointers. Threads: read-only
- * after loading.
+ * `state_dir` is UNROLL_STATE_DIR in the environment and --state-dir as a flag. Errors:
+ * UR_USAGE with the setting, where it came from and its limit. Ownership: no pointers. Threads:
+ * read-only after loading.
  */
 #ifndef UNROLL_SERVER_CONFIG_H
 #define UNROLL_SERVER_CONFIG_H

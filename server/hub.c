@@ -1,8 +1,8 @@
 /*
- * One ring of events for all jobs, in the order of their commits, shared by all watchers: an event
- * costs its bytes once, and a watcher costs a position in the ring. Ten thousand watchers of one
- * job were the measure: publishing walks the list of watchers, adds to a counter and wakes who
- * waits; copying happens in the watchers' own threads.
+ * One ring of events for all jobs, in the order of their commits, shared by all watchers: an
+ * event costs its bytes once, and a watcher costs a position in the ring. Ten thousand watchers
+ * of one job were the measure: publishing walks the list of watchers, adds to a counter and
+ * wakes who waits; copying happens in the watchers' own threads.
  */
 #include "hub.h"
 

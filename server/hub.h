@@ -1,12 +1,12 @@
 /*
- * The event hub: what has been committed is published here, and every watcher reads it at a pace
- * of its own.
+ * The event hub: what has been committed is published here, and every watcher reads it at a
+ * pace of its own.
  *
  * Each job has one sequence of events, numbered from 1 and durable in the store before they are
- * published, so that a stream can be replayed from any `Last-Event-ID`, also after the daemon was
- * killed. The hub keeps the newest events in a ring; older ones come from the store, read by a
- * thread of the hub's. A producer never waits: a watcher whose backlog passes 64 KB skips to the
- * newest events and gets a `gap` for each job.
+ * published, so that a stream can be replayed from any `Last-Event-ID`, also after the daemon
+ * was killed. The hub keeps the newest events in a ring; older ones come from the store, read
+ * by a thread of the hub's. A producer never waits: a watcher whose backlog passes 64 KB skips
+ * to the newest events and gets a `gap` for each job.
  *
  * A stream of several jobs follows the order of the commits over all jobs. One id of one job
  * therefore says where the whole stream was: everything committed before that event has been
@@ -47,8 +47,8 @@ void ur_hub_close(struct ur_hub *hub);
 struct ur_watch_request {
     const char *const *jobs; /* ids; NULL: all jobs, present and future */
     int32_t n_jobs;
-    /* "<job>:<sequence>[,<job>:<sequence>…]"; NULL: one job from its first event, several or all
-     * from now on */
+    /* "<job>:<sequence>[,<job>:<sequence>…]"; NULL: one job from its first event, several or
+     * all from now on */
     const char *last_event_id;
     void (*wake)(void *context); /* there is something to read again */
     void *context;
@@ -63,9 +63,9 @@ enum ur_status ur_watcher_open(struct ur_watcher **out, struct ur_hub *hub,
                                const struct ur_watch_request *request, bool *ended,
                                struct ur_error *error);
 /*
- * Copies up to size bytes of the stream. 0: nothing now; wake will be called (a wake that happened
- * meanwhile is not lost: it is called at once after this returned 0). -1: the stream is over. The
- * first bytes are "retry: 3000\n: connected\n\n".
+ * Copies up to size bytes of the stream. 0: nothing now; wake will be called (a wake that
+ * happened meanwhile is not lost: it is called at once after this returned 0). -1: the stream
+ * is over. The first bytes are "retry: 3000\n: connected\n\n".
  */
 ptrdiff_t ur_watcher_read(struct ur_watcher *watcher, char *out, size_t size);
 /* Puts ": ka\n\n" into the stream if nothing is waiting there; for the 15 s heartbeat. */

@@ -1,6 +1,7 @@
 /*
- * What the three files of the hub share: hub.c (ring and publishing), hub_watch.c (watchers),
- * hub_replay.c (the thread that reads old events for them). Nobody else includes it.
+ * What the files of the hub share: hub.c (ring and publishing), hub_open.c (where a watcher
+ * begins), hub_watch.c (what it reads), hub_replay.c (the thread that reads old events for it).
+ * Nobody else but their test includes it.
  */
 #ifndef UNROLL_SERVER_HUB_INSIDE_H
 #define UNROLL_SERVER_HUB_INSIDE_H
@@ -100,10 +101,12 @@ void ur_block_drop(struct ur_block *block);                        /* accepts NU
 /* Gives the oldest event of the ring with a number above `number`; NULL: none. */
 struct ur_block *ur_ring_after(const struct ur_hub *hub, int64_t number, size_t *index);
 struct ur_block *ur_ring_at(const struct ur_hub *hub, size_t index);
-/* Gives the watcher's entry for a channel; a watcher of all jobs gets one with everything before
- * sequence seen. NULL: not its job, or no memory. */
+/* Gives the watcher's entry for a channel; a watcher of all jobs gets one with everything
+ * before sequence seen. NULL: not its job, or no memory. */
 struct ur_watch_entry *ur_watch_entry(struct ur_watcher *watcher, struct ur_channel *channel,
                                       int64_t sequence);
+/* A watcher of named jobs is at its end when it has seen the end of each. */
+bool ur_watcher_is_over(const struct ur_watcher *watcher);
 void ur_watcher_wake(struct ur_watcher *watcher);
 /* Puts the watcher into the replay queue. */
 void ur_watcher_replay(struct ur_watcher *watcher);

@@ -1,10 +1,11 @@
 /*
- * Old events come from the store, by one thread for all watchers, 64 KB at a time: an event loop
- * never waits for a disk, and a watcher that reads a long history slowly holds one such piece.
+ * Old events come from the store, by one thread for all watchers, 64 KB at a time: an event
+ * loop never waits for a disk, and a watcher that reads a long history slowly holds one such
+ * piece.
  *
- * How a watcher goes live without a loss: the thread notes the newest published number, reads the
- * store until there is no more, and only then looks at the ring. What was committed in between is
- * in what it read or in the ring, and what is in both is known by its number.
+ * How a watcher goes live without a loss: the thread notes the newest published number, reads
+ * the store until there is no more, and only then looks at the ring. What was committed in
+ * between is in what it read or in the ring, and what is in both is known by its number.
  */
 #include "hub_inside.h"
 #include "store_events.h"

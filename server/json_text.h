@@ -1,8 +1,9 @@
 /*
- * Pieces of JSON, appended to a text: for what is written often and must not build a tree first.
+ * Pieces of JSON, appended to a text: for what is written often and must not build a tree
+ * first.
  *
- * Non-finite numbers become null, so that no reply ever holds a bare NaN. Texts are UTF-8; control
- * characters, quotes and backslashes are escaped. Threads: pure functions.
+ * Non-finite numbers become null, so that no reply ever holds a bare NaN. Texts are UTF-8;
+ * control characters, quotes and backslashes are escaped. Threads: pure functions.
  */
 #ifndef UNROLL_SERVER_JSON_TEXT_H
 #define UNROLL_SERVER_JSON_TEXT_H

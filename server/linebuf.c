@@ -70,8 +70,8 @@ static void add_piece(struct ur_linebuf *lines, const char *piece, size_t count)
     lines->length += count;
 }
 
-/* Gives the length of the character at the front, 0 if it is none to print. A character that was
- * cut by the end of a read is escaped byte by byte: rare, and still readable. */
+/* Gives the length of the character at the front, 0 if it is none to print. A character that
+ * was cut by the end of a read is escaped byte by byte: rare, and still readable. */
 static size_t printable(const char *bytes, size_t count)
 {
     for (size_t length = 1; length <= 4 && length <= count; length++)

@@ -1,10 +1,10 @@
 /*
- * The log of a worker: what it writes to fd 2 goes into a file, line by line, escaped, and never
- * beyond a maximum, so that a worker that floods fills a pipe and not a disk.
+ * The log of a worker: what it writes to fd 2 goes into a file, line by line, escaped, and
+ * never beyond a maximum, so that a worker that floods fills a pipe and not a disk.
  *
  * Format: UTF-8 text; control characters and bytes that are no UTF-8 become \xNN. Lines are cut
- * at UR_LOG_LINE_BYTES. Units: bytes. Errors: a log that cannot be written is dropped. Ownership:
- * the descriptor of the file belongs to the struct. Threads: one per struct.
+ * at UR_LOG_LINE_BYTES. Units: bytes. Errors: a log that cannot be written is dropped.
+ * Ownership: the descriptor of the file belongs to the struct. Threads: one per struct.
  */
 #ifndef UNROLL_SERVER_LINEBUF_H
 #define UNROLL_SERVER_LINEBUF_H
@@ -36,8 +36,8 @@ enum ur_status ur_linebuf_open(struct ur_linebuf *lines, int folder, const char 
 void ur_linebuf_close(struct ur_linebuf *lines);
 /* Takes bytes as they come. */
 void ur_linebuf_add(struct ur_linebuf *lines, const char *bytes, size_t count);
-/* Reads what fd has, at most 64 KB so that a flood does not hold up others, and adds it. *eof is
- * set when the writer closed. */
+/* Reads what fd has, at most 64 KB so that a flood does not hold up others, and adds it. *eof
+ * is set when the writer closed. */
 void ur_linebuf_fill(struct ur_linebuf *lines, int fd, bool *eof);
 
 #endif

@@ -2,10 +2,10 @@
  * unrolld: puts the parts together, waits for a signal, takes them apart.
  *
  * Order of the start: the store (its lock keeps a second daemon out) -> the hub, which hears of
- * commits -> the predictor -> the supervisor, which resumes jobs -> the HTTP front, last, so that
- * nobody is answered by half a daemon. Order of the stop: the supervisor's workers write their
- * checkpoints while streams still tell of it -> the front, which ends the streams -> the rest in
- * reverse.
+ * commits -> the predictor -> the supervisor, which resumes jobs -> the HTTP front, last, so
+ * that nobody is answered by half a daemon. Order of the stop: the supervisor's workers write
+ * their checkpoints while streams still tell of it -> the front, which ends the streams -> the
+ * rest in reverse.
  */
 #include <errno.h>
 #include <fcntl.h>

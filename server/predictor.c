@@ -48,12 +48,13 @@ static enum ur_status start(struct ur_predictor *predictor, struct life *life,
     ur_frame_reader_init(&life->reader, UR_PREDICT_FRAME_BYTES);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return ur_fail_errno(error, errno, "A socket to the predictor cannot be made");
-    const enum ur_status status = ur_worker_spawn(
-        &life->worker,
-        &(struct ur_worker_request){
-            .program = predictor->config->predictor, .arguments = arguments, .socket = ends[1],
+    const enum ur_status status =
+        ur_worker_spawn(&life->worker,
+                        &(struct ur_worker_request){.program = predictor->config->predictor,
+                                                    .arguments = arguments,
+                                                    .socket = ends[1],
                                                     .held = -1},
-        error);
+                        error);
     close(ends[1]);
     if (status != UR_OK) {
         close(ends[0]);
@@ -107,7 +108,8 @@ static enum ur_status take_frame(struct ur_predictor *predictor, struct life *li
     return status;
 }
 
-/* Takes what has come. Anything but UR_OK ends this life: UR_INTERRUPTED that it ended itself. */
+/* Takes what has come. Anything but UR_OK ends this life: UR_INTERRUPTED that it ended
+ * itself. */
 static enum ur_status take_frames(struct ur_predictor *predictor, struct life *life,
                                   struct ur_error *error)
 {

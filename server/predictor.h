@@ -1,7 +1,7 @@
 /*
- * The daemon's end of the resident predictor: starts unroll-predict, loads models into it, passes
- * requests on, and starts it again when it dies (within 100 ms; the requests it held are retried
- * once, then answered UR_UNAVAILABLE).
+ * The daemon's end of the resident predictor: starts unroll-predict, loads models into it,
+ * passes requests on, and starts it again when it dies (within 100 ms; the requests it held are
+ * retried once, then answered UR_UNAVAILABLE).
  *
  * The model registry is here too: name, version, file, the job it came from. Files are named by
  * the server, never by a user. A model's row is committed after its file is durable.
@@ -9,9 +9,9 @@
  * The newest version of each model is kept loaded, at most UR_PREDICT_SLOTS of them; others are
  * loaded when they are asked for, in place of the one that was used least recently.
  *
- * Errors: UR_NOT_FOUND (no such model or version, or none at all yet), UR_NO_DIGIT, UR_BAD_IMAGE,
- * UR_BAD_MODEL, UR_UNAVAILABLE, UR_TIMEOUT. Threads: any but an event loop's: classify waits for
- * its answer.
+ * Errors: UR_NOT_FOUND (no such model or version, or none at all yet), UR_NO_DIGIT,
+ * UR_BAD_IMAGE, UR_BAD_MODEL, UR_UNAVAILABLE, UR_TIMEOUT. Threads: any but an event loop's:
+ * classify waits for its answer.
  */
 #ifndef UNROLL_SERVER_PREDICTOR_H
 #define UNROLL_SERVER_PREDICTOR_H
@@ -35,8 +35,9 @@ enum ur_status ur_predictor_create(struct ur_predictor **out, const struct ur_co
 void ur_predictor_destroy(struct ur_predictor *predictor);
 
 /*
- * Registers the model file of a job (copied, fsynced, then its row committed) as the next version
- * of name, and makes it the default. A job that has registered before keeps its version.
+ * Registers the model file of a job (copied, fsynced, then its row committed) as the next
+ * version of name, and makes it the default. A job that has registered before keeps its
+ * version.
  */
 enum ur_status ur_predictor_register(struct ur_predictor *predictor, const char *name,
                                      const char *job_id, const char *file,

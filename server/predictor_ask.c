@@ -1,7 +1,7 @@
 /*
- * A request is held by the thread that made it, on its stack: it sends its frame itself and waits
- * to be told. When the predictor dies, that thread asks again, once. So there is no queue of ours
- * to grow, and what a dead predictor held is known exactly: what still waits.
+ * A request is held by the thread that made it, on its stack: it sends its frame itself and
+ * waits to be told. When the predictor dies, that thread asks again, once. So there is no queue
+ * of ours to grow, and what a dead predictor held is known exactly: what still waits.
  */
 #include "predictor.h"
 
@@ -101,7 +101,8 @@ static enum ur_status read_file(struct ur_predictor *predictor, const char *file
     return status;
 }
 
-/* Sends a model that was marked LOADING. The mutex is held on entry and exit, not in between. */
+/* Sends a model that was marked LOADING. The mutex is held on entry and exit, not in
+ * between. */
 static void send_model(struct ur_predictor *predictor, struct ur_model *model)
 {
     struct ur_error error = {0};

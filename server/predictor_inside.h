@@ -1,7 +1,7 @@
 /*
  * What the three files of the predictor share: predictor.c (the process and its thread),
- * predictor_ask.c (requests and the loading of models), predictor_models.c (the registry). Nobody
- * else includes it.
+ * predictor_ask.c (requests and the loading of models), predictor_models.c (the registry).
+ * Nobody else includes it.
  */
 #ifndef UNROLL_SERVER_PREDICTOR_INSIDE_H
 #define UNROLL_SERVER_PREDICTOR_INSIDE_H

@@ -1,5 +1,5 @@
--- The daemon's database, schema version 1 (PRAGMA user_version). The writer of store.c is the only
--- one who changes it; docs/state-directory.md says what else the state directory holds.
+-- The daemon's database, schema version 1 (PRAGMA user_version). The writer of store.c is the
+-- only one who changes it; docs/state-directory.md says what else the state directory holds.
 --
 -- Jobs have a number beside their id: it keeps the rows of a million points small. Non-finite
 -- numbers are NULL. Times are microseconds since 1970, UTC. Weights are never in here.
@@ -42,8 +42,8 @@ CREATE TABLE jobs (
     weights_sha256    TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
--- number is the order in which events were committed, over all jobs: a stream of several jobs is
--- replayed in it. sequence counts within a job from 1, without a hole.
+-- number is the order in which events were committed, over all jobs: a stream of several jobs
+-- is replayed in it. sequence counts within a job from 1, without a hole.
 CREATE TABLE events (
     number   INTEGER PRIMARY KEY AUTOINCREMENT,
     job      INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,

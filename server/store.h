@@ -6,10 +6,10 @@
  * Weights are never in here: files hold them, and a row is committed after its file is durable.
  * Events are committed before anybody hears of them: the subscriber is called after the commit.
  *
- * Format: server/schema.sql, a schema version in user_version; a newer one than ours is refused.
- * Errors: UR_IO, UR_DISK_FULL, UR_CONFLICT (another daemon holds the state directory),
- * UR_INTERNAL. After a failed fsync the database is read-only until the next start.
- * Threads: any but an event loop's.
+ * Format: server/schema.sql, a schema version in user_version; a newer one than ours is
+ * refused. Errors: UR_IO, UR_DISK_FULL, UR_CONFLICT (another daemon holds the state directory),
+ * UR_INTERNAL. After a failed fsync the database is read-only until the next start. Threads:
+ * any but an event loop's.
  */
 #ifndef UNROLL_SERVER_STORE_H
 #define UNROLL_SERVER_STORE_H

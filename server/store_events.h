@@ -29,9 +29,9 @@ enum ur_status ur_store_events_last(struct ur_store *store, int64_t *number,
                                     struct ur_error *error);
 
 /*
- * Calls each, in order, for the events of one job after sequence `after`, or (job NULL) for those
- * of all jobs after number `after`, until it says false or there are no more. *finished: there
- * are no more.
+ * Calls each, in order, for the events of one job after sequence `after`, or (job NULL) for
+ * those of all jobs after number `after`, until it says false or there are no more. *finished:
+ * there are no more.
  */
 enum ur_status ur_store_events(struct ur_store *store, const char *job, int64_t after,
                                bool (*each)(void *context, const struct ur_event *event),

@@ -20,6 +20,7 @@ struct ur_store {
     char path[UR_PATH_BYTES];
     int lock_fd;
     struct ur_connection writer; /* the writer's thread alone, once it runs */
+    uint32_t n_commits;          /* the same */
 
     pthread_t thread;
     bool started;

@@ -63,7 +63,8 @@ static enum ur_status update_progress(struct ur_connection *connection,
         at->best_accuracy, at->weights_sha256, row->number);
 }
 
-/* The sequence is taken from the rows themselves, so that it has no hole whatever failed before. */
+/* The sequence is taken from the rows themselves, so that it has no hole whatever failed
+ * before. */
 static enum ur_status insert_events(struct ur_connection *connection,
                                     struct ur_job_write *write, struct ur_error *error)
 {
@@ -146,7 +147,8 @@ static void release_job_write(struct ur_write *base)
     ur_job_write_destroy((struct ur_job_write *)base);
 }
 
-struct ur_job_write *ur_job_write_create(const struct ur_job_row *row, int kind)
+struct ur_job_write *ur_job_write_create(const struct ur_job_row *row,
+                                         enum ur_job_write_kind kind)
 {
     struct ur_job_write *write = calloc(1, sizeof *write);
     if (!write)

@@ -1,6 +1,6 @@
 /*
- * Jobs in the database: their rows, their idempotency keys, and the writes that go with a running
- * job: points, epochs, confusion matrices and events.
+ * Jobs in the database: their rows, their idempotency keys, and the writes that go with a
+ * running job: points, epochs, confusion matrices and events.
  *
  * Errors: as store_write.h. Ownership: a ur_job_write owns what was added to it. Threads: as
  * store_write.h; a write is filled by one thread.
@@ -14,11 +14,17 @@
 
 enum { UR_MAX_WRITE_EVENTS = 4, UR_IDEMPOTENCY_KEY_BYTES = 256 };
 
+enum ur_job_write_kind {
+    UR_JOB_INSERT,
+    UR_JOB_UPDATE,
+    UR_JOB_PROGRESS, /* only what moves while a job runs */
+};
+
 /* Everything that one change of a job writes, in one transaction. */
 struct ur_job_write {
     struct ur_write base; /* first: the queue knows only this */
     struct ur_job_row row;
-    enum { UR_JOB_INSERT, UR_JOB_UPDATE, UR_JOB_PROGRESS } kind;
+    enum ur_job_write_kind kind;
 
     struct ur_step_point *points;
     int32_t n_points;
@@ -43,9 +49,9 @@ struct ur_job_write {
 };
 
 /* Makes a write with a copy of row (for an insert the spec is copied too); NULL without memory.
- * PROGRESS writes only what moves while a job runs. Updates and progress survive a failing disk
- * (base.keep). */
-struct ur_job_write *ur_job_write_create(const struct ur_job_row *row, int kind);
+ * Updates and progress survive a failing disk (base.keep). */
+struct ur_job_write *ur_job_write_create(const struct ur_job_row *row,
+                                         enum ur_job_write_kind kind);
 /* Accepts NULL. */
 void ur_job_write_destroy(struct ur_job_write *write);
 /* Adds an event; takes data (which may be NULL: no memory, the event is dropped). */

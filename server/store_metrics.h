@@ -1,6 +1,6 @@
 /*
- * What a running job measures, in the database: points of steps, epochs, confusion matrices; and
- * the thinning of long series. Written by store_jobs.c, read through store.h.
+ * What a running job measures, in the database: points of steps, epochs, confusion matrices;
+ * and the thinning of long series. Written by store_jobs.c, read through store.h.
  */
 #ifndef UNROLL_SERVER_STORE_METRICS_H
 #define UNROLL_SERVER_STORE_METRICS_H

@@ -22,8 +22,8 @@ struct ur_model_row {
     char *report; /* JSON, owned by the row */
 };
 
-/* Inserts the next version of row->name; a job that has registered before gives that version and
- * *existed. */
+/* Inserts the next version of row->name; a job that has registered before gives that version
+ * and *existed. */
 enum ur_status ur_store_model_insert(struct ur_store *store, struct ur_model_row *row,
                                      bool *existed, struct ur_error *error);
 enum ur_status ur_store_model_delete(struct ur_store *store, const char *name, int32_t version,

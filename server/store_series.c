@@ -1,7 +1,7 @@
 /*
- * Long series are thinned on the way out: the rows are cut into buckets of equal length, and each
- * keeps its last value, its least and its greatest, so that peaks and the best epoch never vanish.
- * Everything is read in one pass; memory is that of the thinned series.
+ * Long series are thinned on the way out: the rows are cut into buckets of equal length, and
+ * each keeps its last value, its least and its greatest, so that peaks and the best epoch never
+ * vanish. Everything is read in one pass; memory is that of the thinned series.
  */
 #include "store.h"
 

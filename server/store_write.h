@@ -1,12 +1,12 @@
 /*
- * How anything gets into the database: a write is put into the queue, run by the writer's thread
- * inside a transaction together with all that waits, and told how the commit went.
+ * How anything gets into the database: a write is put into the queue, run by the writer's
+ * thread inside a transaction together with all that waits, and told how the commit went.
  *
  *     put -> run (inside BEGIN … COMMIT) -> done (after the commit, in the order of putting)
  *
- * A write whose run fails with a reason of its own (UR_CONFLICT, UR_NOT_FOUND …) is undone alone.
- * When the disk fails, the whole group is undone: writes with keep set stay at the head of the
- * queue and are tried again every half second, all others are answered with the failure.
+ * A write whose run fails with a reason of its own (UR_CONFLICT, UR_NOT_FOUND …) is undone
+ * alone. When the disk fails, the whole group is undone: writes with keep set stay at the head
+ * of the queue and are tried again every half second, all others are answered with the failure.
  *
  * Ownership: the queue owns a write from put until done; then it is released, or goes back to
  * who waits for it. Threads: put from any; run and done on the writer's thread, done without a

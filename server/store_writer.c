@@ -6,11 +6,18 @@
 #include "store_inside.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 #include "unroll/log.h"
 
 /* A failing disk is tried again this often. */
-enum { RETRY_MS = 500, MAX_GROUP = 512, WAL_ALARM_BYTES = 64 << 20 };
+enum {
+    RETRY_MS = 500,
+    MAX_GROUP = 512,
+    WAL_ALARM_BYTES = 64 << 20, /* a reader holds an old snapshot, or checkpoints fail */
+    WAL_LOOK_EVERY = 256        /* commits */
+};
 
 static bool disk_failed(enum ur_status status)
 {
@@ -145,7 +152,8 @@ static void wait_before_retry(struct ur_store *store)
 }
 
 /* After a failed fsync the kernel may have dropped pages that SQLite believes to be on disk:
- * going on would build on them. Reads stay possible; the next start reads what is really there. */
+ * going on would build on them. Reads stay possible; the next start reads what is really
+ * there. */
 static void lose_sync(struct ur_store *store)
 {
     pthread_mutex_lock(&store->mutex);
@@ -155,6 +163,19 @@ static void lose_sync(struct ur_store *store)
     if (first)
         ur_log(UR_LOG_ERROR, "an fsync of the database failed: it is read-only until the "
                              "next start");
+}
+
+/* The log shrinks to its limit at a checkpoint, so one that stays long has a reason. */
+static void watch_log(struct ur_store *store)
+{
+    char path[UR_PATH_BYTES + 8];
+    struct stat about;
+    if (++store->n_commits % WAL_LOOK_EVERY != 0)
+        return;
+    snprintf(path, sizeof path, "%s-wal", store->path);
+    if (stat(path, &about) == 0 && about.st_size > WAL_ALARM_BYTES)
+        ur_log(UR_LOG_WARNING, "the database's log has grown to %jd MB",
+               (intmax_t)about.st_size >> 20);
 }
 
 static void write_group(struct ur_store *store, struct ur_write *group, bool *failing)
@@ -172,6 +193,7 @@ static void write_group(struct ur_store *store, struct ur_write *group, bool *fa
             ur_log(UR_LOG_INFO, "the database can be written again");
         *failing = false;
         finish_committed(store, group);
+        watch_log(store);
         return;
     }
     if (store->writer.lost_sync)

@@ -94,8 +94,8 @@ void ur_supervisor_wake(struct ur_supervisor *supervisor)
     (void)written; /* full means that it wakes already */
 }
 
-/* A job that was running when the daemon died: it goes on from its checkpoint, or, where a cancel
- * was acknowledged, it ends. */
+/* A job that was running when the daemon died: it goes on from its checkpoint, or, where a
+ * cancel was acknowledged, it ends. */
 static void revive(struct ur_supervisor *supervisor, struct ur_job *job)
 {
     if (job->row.command == UR_COMMAND_CANCEL) {
@@ -165,7 +165,7 @@ static void revive_all(struct ur_supervisor *supervisor)
     pthread_mutex_lock(&supervisor->mutex);
     for (int32_t i = supervisor->n_active - 1; i >= 0; i--)
         revive(supervisor, supervisor->active[i]);
-    ur_files_sweep(supervisor);
+
     pthread_mutex_unlock(&supervisor->mutex);
 }
 

@@ -1,22 +1,23 @@
 /*
- * The jobs: their state machine, the queue, the core and memory budget, and the workers that run
- * them.
+ * The jobs: their state machine, the queue, the core and memory budget, and the workers that
+ * run them.
  *
- * One immortal thread owns every worker: it spawns them, reads their records, sends them commands,
- * notices their end by pidfd, and resumes what was interrupted. The job table is in memory behind
- * one mutex and durable through the store: a job is acknowledged only once it is committed.
+ * One immortal thread owns every worker: it spawns them, reads their records, sends them
+ * commands, notices their end by pidfd, and resumes what was interrupted. The job table is in
+ * memory behind one mutex and durable through the store: a job is acknowledged only once it is
+ * committed.
  *
  *     queued -> starting -> running -> succeeded | stopped | cancelled | diverged | failed
  *                  ^           |-> stopping (a command is under way)
  *                  '-- interrupted (the worker or the daemon died; goes on by itself from its
  *                      checkpoint)
  *
- * Format: replies are JSON texts as docs/api.md describes a job. Errors: UR_NOT_FOUND, UR_CONFLICT
- * (the state does not allow it), UR_QUEUE_FULL, UR_JOB_TOO_BIG, UR_UNKNOWN_DATASET,
+ * Format: replies are JSON texts as docs/api.md describes a job. Errors: UR_NOT_FOUND,
+ * UR_CONFLICT (the state does not allow it), UR_QUEUE_FULL, UR_JOB_TOO_BIG, UR_UNKNOWN_DATASET,
  * UR_BAD_DATASET, UR_IDEMPOTENCY, UR_IO, UR_DISK_FULL, UR_UNAVAILABLE (the daemon stops).
  * Ownership: the supervisor borrows config, store, hub and predictor; all outlive it. Threads:
- * every function may be called from any thread but an event loop's (they wait for commits), save
- * where it says "never waits".
+ * every function may be called from any thread but an event loop's (they wait for commits),
+ * save where it says "never waits".
  */
 #ifndef UNROLL_SERVER_SUPERVISOR_H
 #define UNROLL_SERVER_SUPERVISOR_H
@@ -79,8 +80,8 @@ struct ur_job_filter {
     const char *cursor; /* NULL: from the newest */
     int32_t limit;      /* 1..500 */
 };
-/* Appends {"items":[…],"next":…}; next (the cursor of the next page, "" at the end) also goes to
- * next_id for the Link header. Never waits. */
+/* Appends {"items":[…],"next":…}; next (the cursor of the next page, "" at the end) also goes
+ * to next_id for the Link header. Never waits. */
 enum ur_status ur_supervisor_list(struct ur_supervisor *supervisor,
                                   const struct ur_job_filter *filter, struct ur_text *json,
                                   char next_id[UR_JOB_ID_BYTES], struct ur_error *error);
@@ -104,8 +105,8 @@ enum ur_status ur_supervisor_patch(struct ur_supervisor *supervisor, const char 
                                    const struct ur_job_patch *patch, struct ur_text *json,
                                    struct ur_error *error);
 
-/* Removes an ended job, its rows and its files (the model it registered stays). UR_CONFLICT while
- * it is not ended. */
+/* Removes an ended job, its rows and its files (the model it registered stays). UR_CONFLICT
+ * while it is not ended. */
 enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char *id,
                                     struct ur_error *error);
 
@@ -114,7 +115,8 @@ enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char
 enum ur_status ur_supervisor_log_open(struct ur_supervisor *supervisor, const char *id,
                                       size_t max_bytes, int *fd, struct ur_error *error);
 
-/* Appends {"items":[{"name","kind","state","steps","width","classes","n_train","n_test","sha256",
+/* Appends
+ * {"items":[{"name","kind","state","steps","width","classes","n_train","n_test","sha256",
  * "detail"}…]}: `digits` and what the search folders hold. */
 enum ur_status ur_supervisor_datasets(struct ur_supervisor *supervisor, struct ur_text *json,
                                       struct ur_error *error);

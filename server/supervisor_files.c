@@ -68,23 +68,6 @@ void ur_files_remove(const struct ur_supervisor *supervisor, const char *id, boo
         unlinkat(supervisor->jobs_folder, id, AT_REMOVEDIR);
 }
 
-/* A daemon that was killed between the row's end and the folder's leaves a folder. */
-void ur_files_sweep(struct ur_supervisor *supervisor)
-{
-    const int fd = openat(supervisor->jobs_folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (!folder) {
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    for (const struct dirent *item = readdir(folder); item; item = readdir(folder))
-        if (ur_name_valid(item->d_name) && item->d_name[0] == 'j' &&
-            !ur_job_find(supervisor, item->d_name))
-            ur_files_remove(supervisor, item->d_name, false);
-    closedir(folder);
-}
-
 bool ur_files_have_model(const struct ur_supervisor *supervisor, const char *id,
                          char path[UR_PATH_BYTES + 128])
 {

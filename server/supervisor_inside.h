@@ -2,8 +2,9 @@
  * What the files of the supervisor share; nobody else but their tests includes it.
  *
  *     supervisor.c          create, restore, stop, counts
- *     supervisor_api.c      what clients ask
- *     supervisor_queue.c    admission, the plan, who starts next
+ *     supervisor_submit.c   ids, admission, the commit of a new job
+ *     supervisor_api.c      what else clients ask
+ *     supervisor_queue.c    the plan of a job, who starts next
  *     supervisor_run.c      a worker's life: start, kill, end
  *     supervisor_records.c  what a worker says
  *     supervisor_loop.c     the thread
@@ -143,6 +144,9 @@ void ur_job_remove(struct ur_supervisor *supervisor, struct ur_job *job);
 void ur_job_destroy(struct ur_job *job);
 void ur_supervisor_wake(struct ur_supervisor *supervisor);
 
+/* supervisor_api.c */
+enum ur_status ur_fail_stopping(struct ur_error *error);
+
 /* supervisor_queue.c. The mutex is held. */
 enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
                            struct ur_field_errors *fields, struct ur_error *error);
@@ -155,8 +159,8 @@ int64_t ur_queue_retry_at(const struct ur_supervisor *supervisor);
 /* Changes the state and puts the row and a `state` event; the mutex is held. */
 void ur_job_enter(struct ur_supervisor *supervisor, struct ur_job *job,
                   enum ur_job_state state);
-/* Ends a job: the row, `state` and `end`. error may be NULL. The mutex is held. With a ticket the
- * caller waits for it and owns the write (*write). */
+/* Ends a job: the row, `state` and `end`. error may be NULL. The mutex is held. With a ticket
+ * the caller waits for it and owns the write (*write). */
 void ur_job_end(struct ur_supervisor *supervisor, struct ur_job *job, enum ur_job_state state,
                 const struct ur_error *error, struct ur_ticket *ticket,
                 struct ur_job_write **write);
@@ -171,7 +175,8 @@ void ur_run_next_stage(struct ur_supervisor *supervisor, struct ur_run *run,
                        enum ur_ending stage, int64_t now_us);
 
 /* supervisor_records.c */
-/* Takes the records that have come, at most UR_FRAMES_PER_TURN of them. *more: there are others. */
+/* Takes the records that have come, at most UR_FRAMES_PER_TURN of them. *more: there are
+ * others. */
 void ur_run_read(struct ur_supervisor *supervisor, struct ur_run *run, bool *more);
 /* Writes the points that wait; with an event if one is due. */
 void ur_run_flush(struct ur_supervisor *supervisor, struct ur_run *run, int64_t now_us);
@@ -190,8 +195,7 @@ enum ur_status ur_files_prepare(const struct ur_supervisor *supervisor,
                                 struct ur_error *error);
 /* Removes the folder of a job, or everything in it but the log. */
 void ur_files_remove(const struct ur_supervisor *supervisor, const char *id, bool keep_log);
-/* Removes folders of jobs that are not in the table; the mutex is held. */
-void ur_files_sweep(struct ur_supervisor *supervisor);
+
 bool ur_files_have_model(const struct ur_supervisor *supervisor, const char *id,
                          char path[UR_PATH_BYTES + 128]);
 

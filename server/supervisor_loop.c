@@ -147,8 +147,8 @@ static int patience_ms(struct ur_supervisor *supervisor)
     return left < 10000000 ? (int)(left / 1000) + 1 : 10000;
 }
 
-/* Takes what came from one worker; true if it is gone and its run freed. A worker that closed its
- * records or its log and lives on is no longer polled there. */
+/* Takes what came from one worker; true if it is gone and its run freed. A worker that closed
+ * its records or its log and lives on is no longer polled there. */
 static bool tend_run(struct ur_supervisor *supervisor, struct ur_run *run,
                      const struct pollfd fds[FDS_PER_RUN], bool *more)
 {

@@ -1,8 +1,8 @@
 /*
- * Who starts next: the highest priority, then the oldest; and if that one does not fit into what
- * the running jobs leave, nobody, so that a large job is not passed for ever by small ones. A job
- * asks for cores (0: all of them) and gets no more than the budget: results do not depend on it.
- * Memory is planned to the byte before a job is admitted.
+ * Who starts next: the highest priority, then the oldest; and if that one does not fit into
+ * what the running jobs leave, nobody, so that a large job is not passed for ever by small
+ * ones. A job asks for cores (0: all of them) and gets no more than the budget: results do not
+ * depend on it. Memory is planned to the byte before a job is admitted.
  */
 #include <inttypes.h>
 

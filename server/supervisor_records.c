@@ -1,11 +1,11 @@
 /*
- * What a worker says is checked twice: the decoders check that it can be, this file that it fits
- * what was said before. A worker can only hurt its own job: the number of its points is bounded by
- * the steps that it announced, the number of its records by the second.
+ * What a worker says is checked twice: the decoders check that it can be, this file that it
+ * fits what was said before. A worker can only hurt its own job: the number of its points is
+ * bounded by the steps that it announced, the number of its records by the second.
  *
- * Points are written in batches, each batch with the newest point as a `step` event, at most two
- * a second. After a resume a job repeats steps that are in the store already: their points replace
- * equal ones and make no events.
+ * Points are written in batches, each batch with the newest point as a `step` event, at most
+ * two a second. After a resume a job repeats steps that are in the store already: their points
+ * replace equal ones and make no events.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -17,7 +17,7 @@
 #include "unroll/log.h"
 
 /* Starts a write of what moves, with the points that wait. The mutex is held. */
-static struct ur_job_write *begin_write(struct ur_run *run, int kind)
+static struct ur_job_write *begin_write(struct ur_run *run, enum ur_job_write_kind kind)
 {
     struct ur_job_write *write = ur_job_write_create(&run->job->row, kind);
     if (!write) {

@@ -1,9 +1,9 @@
 /*
  * How a worker ends, told as a race: the worker exits, and at the same moment a client cancels.
  * The client's thread puts the command into the row under the mutex; this thread decides what
- * becomes of the job under the same mutex, after the worker is collected. Whoever comes first, the
- * other sees it: a cancel that was acknowledged makes the job cancelled even if the worker had just
- * finished, and a cancel that comes after the decision is answered with a conflict.
+ * becomes of the job under the same mutex, after the worker is collected. Whoever comes first,
+ * the other sees it: a cancel that was acknowledged makes the job cancelled even if the worker
+ * had just finished, and a cancel that comes after the decision is answered with a conflict.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -241,8 +241,8 @@ static void drain(struct ur_supervisor *supervisor, struct ur_run *run)
         ur_linebuf_fill(&run->worker.log, run->worker.log_fd, &eof);
 }
 
-/* Leaves the job to be started again, or ends it after too many restarts without a new step. The
- * mutex is held. */
+/* Leaves the job to be started again, or ends it after too many restarts without a new step.
+ * The mutex is held. */
 static void interrupt(struct ur_supervisor *supervisor, struct ur_run *run,
                       const struct ur_error *cause)
 {

@@ -228,7 +228,8 @@ void ur_worker_reap(struct ur_worker *worker, struct ur_worker_exit *how)
     *how = (struct ur_worker_exit){.code = -1};
     if (worker->pid <= 0)
         return;
-    /* First wait without collecting: while it is a zombie, its group cannot be anybody else's. */
+    /* First wait without collecting: while it is a zombie, its group cannot be anybody
+     * else's. */
     while (waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         ;
     kill(-worker->pid, SIGKILL);

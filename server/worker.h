@@ -60,8 +60,8 @@ struct ur_worker_exit {
     int signal;
     char words[64];
 };
-/* Kills what is left of the process group, collects the worker, and forgets its pid. Waits if it
- * still runs. */
+/* Kills what is left of the process group, collects the worker, and forgets its pid. Waits if
+ * it still runs. */
 void ur_worker_reap(struct ur_worker *worker, struct ur_worker_exit *how);
 /* Kills and collects a worker that still runs, and closes everything. Accepts a zeroed struct
  * only if no descriptor of it is 0: use ur_worker_none. */

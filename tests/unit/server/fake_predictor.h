@@ -1,7 +1,7 @@
 /*
- * A predictor that obeys the pictures that it gets: a body "die" ends it, "hang" stops it, "once
- * PATH" ends it if PATH is not there yet; anything else is answered with class 7. A model file
- * that begins with "bad" is refused.
+ * A predictor that obeys the pictures that it gets: a body "die" ends it, "hang" stops it,
+ * "once PATH" ends it if PATH is not there yet; anything else is answered with class 7. A model
+ * file that begins with "bad" is refused.
  */
 #ifndef TESTS_UNIT_SERVER_FAKE_PREDICTOR_H
 #define TESTS_UNIT_SERVER_FAKE_PREDICTOR_H

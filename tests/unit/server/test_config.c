@@ -1,5 +1,5 @@
-/* The settings: who wins, what is refused and how it is told, and that the shipped file holds them
- * all. */
+/* The settings: who wins, what is refused and how it is told, and that the shipped file holds
+ * them all. */
 #include "folder.h"
 
 #include <jansson.h>
