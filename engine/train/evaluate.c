@@ -134,14 +134,16 @@ enum ur_status ur_evaluate(const struct ur_team *team, const struct ur_watcher *
     sweep.truth = calloc(rows, sizeof *sweep.truth);
     sweep.predicted = calloc(rows, sizeof *sweep.predicted);
     enum ur_status status = UR_OK;
-    if (!sweep.sums || !sweep.truth || !sweep.predicted)
+    if (!sweep.sums || !sweep.truth || !sweep.predicted) {
         status = ur_fail(error, UR_NO_MEMORY, "There is not enough memory to evaluate in.");
-    if (status == UR_OK)
-        status = run_all(&sweep, watcher);
-    if (status == UR_OK) {
-        evaluation->score = score_of(&sweep);
-        evaluation->first_correct = count(&sweep, evaluation->counts, evaluation->n_first);
+        goto out;
     }
+    status = run_all(&sweep, watcher);
+    if (status != UR_OK)
+        goto out;
+    evaluation->score = score_of(&sweep);
+    evaluation->first_correct = count(&sweep, evaluation->counts, evaluation->n_first);
+out:
     free(sweep.sums);
     free(sweep.truth);
     free(sweep.predicted);

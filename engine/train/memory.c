@@ -1,6 +1,5 @@
 #include "train/memory.h"
 
-#include <inttypes.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,18 +7,30 @@
 /* What the machine can give without swapping, as the kernel sees it. */
 static size_t machine_available(void)
 {
+    static const char key[] = "MemAvailable:"; /* then blanks, a number, " kB" */
     FILE *file = fopen("/proc/meminfo", "re");
     if (file == NULL)
         return SIZE_MAX;
     size_t available = SIZE_MAX;
     char line[128];
-    while (fgets(line, sizeof line, file) != NULL) {
-        uint64_t kilobytes;
-        if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kilobytes) == 1)
-            available = (size_t)kilobytes * 1024;
-    }
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, key, sizeof key - 1) == 0)
+            available = strtoul(line + sizeof key - 1, NULL, 10) * 1024;
     fclose(file);
     return available;
+}
+
+/* The address space in use: the first number of statm, in pages. */
+static size_t address_space(void)
+{
+    char line[128] = "";
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    if (fgets(line, sizeof line, file) == NULL)
+        line[0] = '\0';
+    fclose(file);
+    return strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What RLIMIT_AS leaves above the address space already in use. */
@@ -28,14 +39,7 @@ static size_t limit_left(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return SIZE_MAX;
-    uint64_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file != NULL) {
-        if (fscanf(file, "%" SCNu64, &pages) != 1)
-            pages = 0;
-        fclose(file);
-    }
-    size_t used = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+    size_t used = address_space();
     return limit.rlim_cur > used ? (size_t)limit.rlim_cur - used : 0;
 }
 

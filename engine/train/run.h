@@ -9,9 +9,10 @@
 #include "train/trainer.h"
 #include "unroll/checkpoint_fmt.h"
 
-#define UR_FILE_LAST  "last.ckpt"
-#define UR_FILE_BEST  "best.ckpt"
-#define UR_FILE_FINAL "model.unroll"
+#define UR_FILE_LAST     "last.ckpt"
+#define UR_FILE_PREVIOUS "last.ckpt.previous"
+#define UR_FILE_BEST     "best.ckpt"
+#define UR_FILE_FINAL    "model.unroll"
 
 enum {
     UR_FIRST_IMAGES = 128, /* the textbook's own test: the first minibatch of test images */

@@ -47,7 +47,7 @@ void ur_run_files_release(struct ur_run *run)
 
 void ur_run_files_remove(const char *folder)
 {
-    static const char *const names[] = {UR_FILE_LAST, UR_FILE_LAST ".previous", UR_FILE_BEST,
+    static const char *const names[] = {UR_FILE_LAST, UR_FILE_PREVIOUS, UR_FILE_BEST,
                                         UR_FILE_FINAL, "report.json"};
     char path[4096];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

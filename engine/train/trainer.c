@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <sys/stat.h>
@@ -66,6 +67,7 @@ static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct u
                                        .order = &run->order,
                                        .dataset = &run->dataset};
     size_t classes = (size_t)run->dataset.shape.classes;
+    assert(classes > 0); /* a data set without classes does not open */
     enum ur_status status = admit(run, memory_bytes, error);
     if (status == UR_OK)
         status = ur_team_init(&run->team, &subject, run->request->threads, error);
