@@ -1,7 +1,6 @@
 #include "request.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <strings.h>
 
 #include "unroll/text.h"
@@ -47,7 +46,7 @@ enum ur_status ur_request_number(const struct ur_request *request, const char *n
     char *end = NULL;
     double value = strtod(text, &end);
     bool number = (isdigit((unsigned char)text[0]) || text[0] == '.') && *end == '\0';
-    if (!number || !isfinite(value) || value < low || value > high)
+    if (!number || value < low || value > high)
         return ur_fail(error, UR_BAD_REQUEST,
                        "The parameter \"%s\" must be a number in %g..%g.", name, low, high);
     *out = value;

@@ -120,7 +120,7 @@ static void allow_method(char allow[64], const char *method)
 
 enum ur_status ur_route_find(struct ur_request *request, char allow[64], struct ur_error *error)
 {
-    char params[UR_MAX_PARAMS][UR_PARAM_BYTES] = {""};
+    char params[UR_MAX_PARAMS][UR_PARAM_BYTES];
     allow[0] = '\0';
     for (size_t at = 0; at < sizeof routes / sizeof *routes; at++) {
         if (!match(routes[at].pattern, request->path, params))

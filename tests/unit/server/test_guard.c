@@ -230,6 +230,7 @@ static void framing(void **state)
         {{"X(Y)"}, {"1"}, UR_BAD_REQUEST},
         {{"X-Y"}, {"a\x01"}, UR_BAD_REQUEST},
         {{"X-Y"}, {"a\rb"}, UR_BAD_REQUEST},
+        {{"X-Y"}, {"a\x7f"}, UR_BAD_REQUEST},
         {{"X-Y"}, {"a\tb"}, UR_OK},
         {{"Expect"}, {"100-continue"}, UR_OK},
         {{"Expect"}, {"200-ok"}, UR_BAD_REQUEST},

@@ -86,6 +86,7 @@ static void etags(void **state)
     assert_false(ur_etag_matches("\"a-gz\"", "\"a\""));
     assert_false(ur_etag_matches("\"ab\"", "\"a\""));
     assert_false(ur_etag_matches("a", "\"a\""));
+    assert_false(ur_etag_matches("\"a\"b", "\"a\""));
     assert_false(ur_etag_matches("", "\"a\""));
     assert_false(ur_etag_matches(" , ,", "\"a\""));
     assert_false(ur_etag_matches(NULL, "\"a\""));
