@@ -193,7 +193,8 @@ static void test_paper(void **state)
     }
 }
 
-/* Dust in a corner and a dark edge of the photo neither widen the box nor move the centre. */
+/* Dust in a corner and a dark edge of the photo, heavier than the digit, neither widen the box
+ * nor move the centre. */
 static void test_specks_are_not_the_digit(void **state)
 {
     (void)state;
@@ -204,7 +205,7 @@ static void test_specks_are_not_the_digit(void **state)
         for (int32_t k = 0; k < 9; k++)
             canvas_ink(&canvas, 10 + k % 3, 8 + k / 3, black, 1.0);
         for (int32_t y = 0; y < 280; y++)
-            for (int32_t x = 274; x < 280; x++)
+            for (int32_t x = 250; x < 280; x++)
                 canvas_ink(&canvas, x, y, black, 1.0);
         read_canvas(&canvas, out);
         check_like(out, reference, 0.5, digit);
@@ -225,6 +226,21 @@ static void test_broken_strokes_stay_together(void **state)
     for (int32_t x = 1; x < SIDE; x++)
         stretches += out[9 * SIDE + x] > 128 && out[9 * SIDE + x - 1] <= 128;
     assert_int_equal(stretches, 2);
+}
+
+/* Two digits are no digit, but both are shown: the picture that was seen says what went wrong. */
+static void test_a_second_digit_is_not_hidden(void **state)
+{
+    (void)state;
+    struct canvas canvas = canvas_make(600, 200, white);
+    uint8_t out[PIXELS];
+    canvas_draw(&canvas, one, 2, 20, 20, 160, 11, black);
+    canvas_draw(&canvas, one, 2, 420, 20, 160, 11, black);
+    read_canvas(&canvas, out);
+    int32_t thirds[3] = {0};
+    for (int32_t k = 0; k < PIXELS; k++)
+        thirds[k % SIDE * 3 / SIDE] += out[k];
+    assert_true(thirds[0] > 0 && thirds[1] == 0 && thirds[2] > 0);
 }
 
 /* A hairline is drawn as black as a pen's stroke, and no thicker than one. */
@@ -353,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_specks_are_not_the_digit),
         cmocka_unit_test(test_broken_strokes_stay_together),
+        cmocka_unit_test(test_a_second_digit_is_not_hidden),
         cmocka_unit_test(test_hairlines),
         cmocka_unit_test(test_finished_pictures_stay),
         cmocka_unit_test(test_blank),
