@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import http from 'node:http';
-import { drawOn, endless, get, post, startBrowser, startDaemon, train, withPage } from './support.mjs';
+import { drawOn, endless, get, post, startBrowser, startDaemon, train, until, withPage } from './support.mjs';
 
 let daemon;
 let browser;
@@ -133,6 +133,9 @@ test('the keyboard reaches everything', { timeout: 60000 }, () =>
       assert.ok(names.has(name), `${name} among ${[...names].join(', ')}`);
   }));
 
+/** The streams that the daemon itself counts; it notices a closed one at its next heartbeat. */
+const watchers = async () => Number(/^unroll_watchers (\d+)$/m.exec((await raw('/metrics')).body.toString())[1]);
+
 test('hidden, the page lets go of its stream; shown again, it goes on where it was', { timeout: 120000 }, () =>
   open({}, async (page) => {
     const streams = [];
@@ -147,6 +150,7 @@ test('hidden, the page lets go of its stream; shown again, it goes on where it w
       }, hidden);
     await turn(true);
     await page.getByText('Paused', { exact: true }).waitFor();
+    await until(watchers, (count) => count === 0);
     assert.equal(streams.length, 0);
     await turn(false);
     await page.getByText('Live', { exact: true }).waitFor();

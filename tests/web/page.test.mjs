@@ -114,7 +114,7 @@ test('a finished job shows its report: accuracy, confusion matrix, digest', { ti
   });
 });
 
-test('a 7 drawn on the board is called 7, and a blank board nothing', { timeout: 180000 }, async (t) => {
+test('a 7 drawn on the board is called 7, and a blank board nothing', { timeout: 300000 }, async (t) => {
   const job = await train(daemon, 'first');
   t.diagnostic(`test accuracy ${job.report?.test?.accuracy}`);
   await open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
