@@ -54,6 +54,12 @@ static size_t parameter_array_bytes(const struct dimensions *d)
            piece(d->hidden * d->classes) + piece(d->classes);
 }
 
+/* Floats of a matrix in panels of 16 columns (kernels/packed.c). */
+static size_t packed(size_t inner, size_t columns)
+{
+    return inner * ((columns + 15) / 16 * 16);
+}
+
 static size_t workspace_bytes(const struct dimensions *d)
 {
     const size_t state = d->rows * d->hidden;
@@ -62,7 +68,9 @@ static size_t workspace_bytes(const struct dimensions *d)
     const size_t kept = piece(d->steps * 4 * state) + 2 * piece((d->steps + 1) * state) +
                         piece(d->steps * state) + piece(state) + 2 * piece(logits);
     const size_t scratch = piece(d->steps * 4 * state) + 3 * piece(state);
-    return input + kept + scratch;
+    const size_t forward = packed(d->width, d->gates) + packed(d->hidden, d->gates);
+    const size_t backward = packed(d->gates, d->hidden);
+    return input + kept + scratch + piece(forward > backward ? forward : backward);
 }
 
 static bool outside(int32_t value, int32_t highest)

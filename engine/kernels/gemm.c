@@ -1,6 +1,23 @@
 #include "kernels/gemm.h"
 
 #include <cblas.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernels/vector.h"
+
+bool ur_gemm_wide(void)
+{
+    static const char *const names[] = {"Haswell", "Zen", "SkylakeX", "Cooperlake",
+                                        "Sapphirerapids"};
+    if (!UR_VECTOR_WIDE)
+        return false;
+    const char *core = openblas_get_corename();
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        if (strcmp(core, names[k]) == 0)
+            return true;
+    return false;
+}
 
 void ur_gemm_set(float *y, const float *x, const float *w, int32_t rows, int32_t inner,
                  int32_t cols)

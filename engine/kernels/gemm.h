@@ -12,7 +12,12 @@
 #ifndef UNROLL_KERNELS_GEMM_H
 #define UNROLL_KERNELS_GEMM_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* True where OpenBLAS runs its kernels for AVX2 or more, and this CPU has AVX2 and FMA: what the
+ * profile of the process was pinned to, not what the CPU could do. */
+bool ur_gemm_wide(void);
 
 /* y = x w */
 void ur_gemm_set(float *y, const float *x, const float *w, int32_t rows, int32_t inner,

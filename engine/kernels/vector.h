@@ -47,6 +47,8 @@
 
 #else
 
+#define UR_VECTOR_WIDE 0
+
 #define UR_VECTOR_FUNCTION(name, body, parameters, arguments)                                  \
     void name parameters                                                                       \
     {                                                                                          \

@@ -12,15 +12,17 @@ UR_VECTOR_BODY void forward_row(float *restrict gates, float *restrict c,
         const float f = ur_sigmoid_one(gates[hidden + k] + bias[hidden + k]);
         const float g = ur_tanh_one(gates[2 * hidden + k] + bias[2 * hidden + k]);
         const float o = ur_sigmoid_one(gates[3 * hidden + k] + bias[3 * hidden + k]);
-        const float next = fmaf(f, c_previous[k], i * g);
-        const float squashed = ur_tanh_one(next);
         gates[k] = i;
         gates[hidden + k] = f;
         gates[2 * hidden + k] = g;
         gates[3 * hidden + k] = o;
-        c[k] = next;
-        tanh_c[k] = squashed;
-        h[k] = o * squashed;
+        c[k] = fmaf(f, c_previous[k], i * g);
+    }
+    /* A loop of its own: in one loop the chain of five activations is so long that a processor
+     * has hardly two turns of it in flight, and a turn costs its latency. */
+    for (size_t k = 0; k < hidden; k++) {
+        tanh_c[k] = ur_tanh_one(c[k]);
+        h[k] = gates[3 * hidden + k] * tanh_c[k];
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * One recurrent layer in one direction over all T steps of a shard: the grid that is cut into
- * products and cells. oneDNN's cut: everything that does not wait for the step before is one
- * large product over T*B rows; only h U and the cell run step by step.
+ * products and cells. Forward runs step by step while a step's gates are in the cache: x W, h U,
+ * cell. Backward's sums over time are single products over T*B rows.
  *
  * Shapes: x [T][B][I]   gates [T][B][4H]   h, c [T+1][B][H], slot 0 the zero start
  *         tanh_c [T][B][H]   W [I][4H]   U [H][4H]   b [4H]
@@ -28,8 +28,9 @@ struct ur_recurrent_kept {
     float *gates, *h, *c, *tanh_c;
 };
 
-/* Overwritten by backward and of no use afterwards. */
+/* Overwritten, and of no use afterwards. Forward takes only packed. */
 struct ur_recurrent_scratch {
+    float *packed;  /* ur_recurrent_packed_floats: W and U, later the transpose of U */
     float *dgates;  /* [T][B][4H] */
     float *dh, *dc; /* [B][H] */
 };
@@ -49,8 +50,12 @@ struct ur_recurrent_gradients {
     float *dw, *du, *db;
 };
 
+/* Gives the floats of scratch.packed. */
+size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape);
+
 void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
-                          const float *x, struct ur_recurrent_kept kept);
+                          const float *x, struct ur_recurrent_kept kept,
+                          struct ur_recurrent_scratch scratch);
 
 /* Overwrites the gradients. */
 void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,

@@ -67,6 +67,14 @@ static struct ur_recurrent_kept layer_kept(const struct ur_workspace *workspace)
                                       .tanh_c = workspace->ws_tanh_c};
 }
 
+static struct ur_recurrent_scratch layer_scratch(const struct ur_workspace *workspace)
+{
+    return (struct ur_recurrent_scratch){.packed = workspace->scratch_packed,
+                                         .dgates = workspace->scratch_dgates,
+                                         .dh = workspace->scratch_dh,
+                                         .dc = workspace->scratch_dc};
+}
+
 static struct ur_dense_shape dense_shape(const struct ur_model *model)
 {
     return (struct ur_dense_shape){
@@ -107,7 +115,7 @@ void ur_model_forward(const struct ur_model *model, const float *weights, const 
                       struct ur_workspace *workspace)
 {
     ur_recurrent_forward(layer_shape(model), layer_weights(model, weights), x,
-                         layer_kept(workspace));
+                         layer_kept(workspace), layer_scratch(workspace));
     readout_forward(model, workspace);
     ur_dense_forward(dense_shape(model), workspace->logits, workspace->ws_readout,
                      tensor_in(model, weights, DENSE_W), tensor_in(model, weights, DENSE_B));
@@ -138,9 +146,7 @@ void ur_model_backward(const struct ur_model *model, const float *weights, const
                       tensor_in(model, weights, DENSE_W));
     ur_recurrent_backward(layer_shape(model), layer_weights(model, weights), x,
                           layer_kept(workspace), readout_backward(model, workspace),
-                          (struct ur_recurrent_scratch){.dgates = workspace->scratch_dgates,
-                                                        .dh = workspace->scratch_dh,
-                                                        .dc = workspace->scratch_dc},
+                          layer_scratch(workspace),
                           (struct ur_recurrent_gradients){
                               .dw = at[LAYER_W], .du = at[LAYER_U], .db = at[LAYER_B]});
 }

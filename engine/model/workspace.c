@@ -1,5 +1,7 @@
 #include "model/workspace.h"
 
+#include "layers/recurrent.h"
+
 void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *model,
                         struct ur_arena *arena)
 {
@@ -8,6 +10,10 @@ void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *m
     const size_t state = rows * (size_t)model->hidden;
     const size_t gates = 4 * state;
     const size_t logits = rows * (size_t)model->classes;
+    const struct ur_recurrent_shape layer = {.steps = model->steps,
+                                             .rows = model->shard_rows,
+                                             .width = model->width,
+                                             .hidden = model->hidden};
 
     workspace->x = ur_arena_floats(arena, steps * rows * (size_t)model->width);
     workspace->labels = ur_arena_take(arena, rows, sizeof *workspace->labels);
@@ -23,4 +29,5 @@ void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *m
     workspace->scratch_dh = ur_arena_floats(arena, state);
     workspace->scratch_dc = ur_arena_floats(arena, state);
     workspace->scratch_dreadout = ur_arena_floats(arena, state);
+    workspace->scratch_packed = ur_arena_floats(arena, ur_recurrent_packed_floats(layer));
 }

@@ -28,6 +28,8 @@ struct ur_workspace {
     float *scratch_dh;       /* [B][H] */
     float *scratch_dc;       /* [B][H] */
     float *scratch_dreadout; /* [B][H] */
+    float *scratch_packed;   /* W and U, later the transpose of U, as kernels/packed.h lays them
+                                out */
 };
 
 /* Carves a workspace; call it with a planning arena first. */

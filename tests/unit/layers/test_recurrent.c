@@ -69,15 +69,17 @@ static double run_twin(struct twin *twin)
 static struct twin twin;
 static float weights[N_WEIGHTS], gradients[N_WEIGHTS];
 static float gates[T * B * G], h[(T + 1) * B * H], c[(T + 1) * B * H], tanh_c[T * B * H];
-static float dgates[T * B * G], dh[B * H], dc[B * H];
+static float dgates[T * B * G], dh[B * H], dc[B * H], packed[8 * H * G];
 
 static const struct ur_recurrent_shape shape = {.steps = T, .rows = B, .width = W, .hidden = H};
 static const struct ur_recurrent_weights layer = {weights, weights + W *G,
                                                   weights + W *G + H *G};
 static const struct ur_recurrent_kept kept = {gates, h, c, tanh_c};
+static const struct ur_recurrent_scratch scratch = {packed, dgates, dh, dc};
 
 static void set_up(void)
 {
+    assert_true(ur_recurrent_packed_floats(shape) <= sizeof packed / sizeof *packed);
     ur_test_fill(weights, N_WEIGHTS, 1, -0.6f, 0.6f);
     ur_test_fill(twin.x, T * B * W, 2, -1.0f, 1.0f);
     ur_test_fill(twin.dy, T * B * H, 3, -1.0f, 1.0f);
@@ -93,7 +95,7 @@ static void set_up(void)
 static void check_forward(void)
 {
     run_twin(&twin);
-    ur_recurrent_forward(shape, layer, twin.x, kept);
+    ur_recurrent_forward(shape, layer, twin.x, kept, scratch);
     for (size_t k = 0; k < B * H; k++)
         assert_true(h[k] == 0.0f && c[k] == 0.0f);
     for (size_t k = 0; k < T * B * H; k++)
@@ -102,8 +104,7 @@ static void check_forward(void)
 
 static void check_backward(struct ur_output_gradient output)
 {
-    ur_recurrent_backward(shape, layer, twin.x, kept, output,
-                          (struct ur_recurrent_scratch){dgates, dh, dc},
+    ur_recurrent_backward(shape, layer, twin.x, kept, output, scratch,
                           (struct ur_recurrent_gradients){gradients, gradients + W * G,
                                                           gradients + W * G + H * G});
     const double step = 1e-5;
