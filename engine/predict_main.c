@@ -1,8 +1,8 @@
 /*
  * unroll-predict: names digits in pictures, in a sandbox. Without arguments it is the daemon's
  * resident predictor and serves the socket on fd 0; with a model and pictures it names them and
- * ends. Either way every byte from outside is looked at only after the process has locked itself
- * in: files are read first, as they are.
+ * ends. Either way every byte from outside is looked at only after the process has locked
+ * itself in: files are read first, as they are.
  */
 #include <errno.h>
 #include <fcntl.h>

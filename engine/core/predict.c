@@ -1,6 +1,6 @@
 /*
- * As in record.c, one function says what may be in a message, and its writer and its reader both
- * ask it: what a reader would refuse is never sent.
+ * As in record.c, one function says what may be in a message, and its writer and its reader
+ * both ask it: what a reader would refuse is never sent.
  */
 #include "unroll/predict.h"
 

@@ -7,8 +7,8 @@
  *
  * Method: a plane through the border, which is mostly paper, then the whole picture, each time
  * refitted a few times without the pixels that lie further off than noise would carry them.
- * Units: grey levels 0..255. Cost: ten passes over at most 1600 sampled pixels. Errors: none; a picture
- * without a majority of paper gets a poor surface. Threads: pure functions.
+ * Units: grey levels 0..255. Cost: ten passes over at most 1600 sampled pixels. Errors: none; a
+ * picture without a majority of paper gets a poor surface. Threads: pure functions.
  */
 #ifndef UNROLL_INFER_BACKGROUND_H
 #define UNROLL_INFER_BACKGROUND_H

@@ -1,6 +1,6 @@
 /*
- * The element-wise half of an LSTM step for prediction: it keeps nothing for a backward pass, so
- * c and h are updated where they are.
+ * The element-wise half of an LSTM step for prediction: it keeps nothing for a backward pass,
+ * so c and h are updated where they are.
  *
  *     c = sigmoid(f) c + sigmoid(i) tanh(g)        h = sigmoid(o) tanh(c)
  *

@@ -199,7 +199,8 @@ enum ur_status ur_centre(const struct ur_ink *ink, const struct ur_box *box, int
     return status;
 }
 
-/* Looks at the mean of the outermost pixels: a top-heavy 7 may touch the border with its foot. */
+/* Looks at the mean of the outermost pixels: a top-heavy 7 may touch the border with its
+ * foot. */
 static bool border_dark(const uint8_t *picture, int32_t steps, int32_t width)
 {
     int32_t sum = 0;

@@ -1,7 +1,7 @@
 /*
  * The last steps of how MNIST was made: the digit's longer side becomes 20 of 28 pixels, by
- * area averaging that keeps its proportions, and the picture is shifted by whole pixels until the
- * centre of mass lies on pixel (14, 14). Other sizes keep the proportion 20 to 28.
+ * area averaging that keeps its proportions, and the picture is shifted by whole pixels until
+ * the centre of mass lies on pixel (14, 14). Other sizes keep the proportion 20 to 28.
  *
  * Shapes: out [steps][width], 0 background, 255 ink. A digit that is 20 pixels long already is
  * not resampled, only shifted. Cost: one pass over the box. Errors: UR_NO_MEMORY. Threads: pure

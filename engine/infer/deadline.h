@@ -15,7 +15,7 @@
 #include "unroll/status.h"
 
 enum {
-    UR_DECODE_CPU_MS = 1000, /* 16 million pixels of PNG take 300 */
+    UR_DECODE_CPU_MS = 1000, /* 16 million pixels of PNG take 500 */
     UR_DECODE_KILL_MS = 1500 /* nothing that looks at the clock gets here */
 };
 

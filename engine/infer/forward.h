@@ -6,10 +6,10 @@
  * probabilities [n][C]. A picture's answer has the same bits alone and among any others, and
  * agrees with the training forward pass to 1e-5 in the logits (kernels/rows.h sums in another
  * order than a BLAS). Cost: 2 T (I + H) 4H operations a picture; 0.1 ms for 128 hidden units on
- * 28x28. Memory: the weights and a few rows of capacity. Errors: UR_BAD_MODEL for a file that is
- * damaged, not a model, or of a kind that this program cannot run; UR_NO_MEMORY. Ownership: the
- * caller owns the struct; _release accepts NULL and a zeroed struct. Threads: one at a time, the
- * scratch is inside. Source: docs/inference.md.
+ * 28x28. Memory: the weights and a few rows of capacity. Errors: UR_BAD_MODEL for a file that
+ * is damaged, not a model, or of a kind that this program cannot run; UR_NO_MEMORY. Ownership:
+ * the caller owns the struct; _release accepts NULL and a zeroed struct. Threads: one at a
+ * time, the scratch is inside. Source: docs/inference.md.
  */
 #ifndef UNROLL_INFER_FORWARD_H
 #define UNROLL_INFER_FORWARD_H

@@ -4,14 +4,15 @@
  *     body -> PNG | JPEG | PGM | raw bytes -> picture (picture.h) -> ink (ink.h) ->
  *     the digit alone (strokes.h) -> steps x width bytes (centre.h)
  *
- * Shapes: out [steps][width], 0 background, 255 ink. Cost: 0.2 ms for a drawing of 280x280, 0.3 s
- * for the largest PNG; at most UR_DECODE_CPU_MS and 256 MB. Errors: UR_BAD_IMAGE says what is
+ * Shapes: out [steps][width], 0 background, 255 ink. Cost: 1.4 ms for a drawing of 280x280, 0.5
+ * s for the largest PNG; at most UR_DECODE_CPU_MS and 256 MB. Errors: UR_BAD_IMAGE says what is
  * wrong and the limit, UR_NO_DIGIT for a blank picture, UR_TOO_LARGE past UR_IMAGE_MAX_BYTES,
  * UR_NO_MEMORY. Ownership: bodies are borrowed. Threads: one at a time (deadline.h).
  * Source: docs/inference.md.
  *
- * Every byte here is hostile. The libraries run without their simplified interfaces, with limits
- * checked from the header before a pixel is allocated, in a process that has nothing to steal.
+ * Every byte here is hostile. The libraries run without their simplified interfaces, with
+ * limits checked from the header before a pixel is allocated, in a process that has nothing to
+ * steal.
  */
 #ifndef UNROLL_INFER_IMAGE_H
 #define UNROLL_INFER_IMAGE_H
@@ -31,8 +32,8 @@ enum {
     UR_IMAGE_PNG_SPARE_BYTES = 1024 /* what a PNG takes beyond its pixels */
 };
 
-/* Reads a body for a network of that shape. Bytes of exactly steps * width that are no PNG, JPEG
- * or PGM are pixels themselves. */
+/* Reads a body for a network of that shape. Bytes of exactly steps * width that are no PNG,
+ * JPEG or PGM are pixels themselves. */
 enum ur_status ur_image_read(const unsigned char *body, size_t n_bytes,
                              enum ur_preprocess preprocess, int32_t steps, int32_t width,
                              uint8_t *out, struct ur_error *error);
@@ -53,7 +54,8 @@ enum ur_status ur_image_decode_pgm(const unsigned char *body, size_t n_bytes,
 /* Gives room enough for the PNG of a grey picture. */
 size_t ur_image_png_bytes(int32_t width, int32_t height);
 
-/* Writes a grey picture as PNG into out (ur_image_png_bytes of room) and its size to *n_bytes. */
+/* Writes a grey picture as PNG into out (ur_image_png_bytes of room) and its size to
+ * *n_bytes. */
 enum ur_status ur_image_encode_png(const uint8_t *pixels, int32_t width, int32_t height,
                                    unsigned char *out, size_t room, size_t *n_bytes,
                                    struct ur_error *error);

@@ -3,8 +3,8 @@
  * never holds more than two rows, except for an interlaced picture, which it fills in seven
  * passes and which therefore has to be held whole (64 MB at most).
  *
- * libpng reports errors by longjmp. All state lives in struct job, in the frame of the caller of
- * setjmp's function, so nothing that matters can be clobbered.
+ * libpng reports errors by longjmp. All state lives in struct job, in the frame of the caller
+ * of setjmp's function, so nothing that matters can be clobbered.
  */
 #include <png.h>
 #include <setjmp.h>

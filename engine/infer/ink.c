@@ -45,8 +45,8 @@ static int32_t bin_of(float value)
     return value < 0.0f ? 0 : value < (float)(LEVELS - 1) ? (int32_t)value : LEVELS - 1;
 }
 
-/* Counts what is not paper: adding one to the same bin for every pixel of paper would take longer
- * than all the rest, and nobody asks for that bin. */
+/* Counts what is not paper: adding one to the same bin for every pixel of paper would take
+ * longer than all the rest, and nobody asks for that bin. */
 static void count(uint32_t bins[LEVELS], float value)
 {
     if (value >= 1.0f)

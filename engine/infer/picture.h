@@ -1,14 +1,14 @@
 /*
  * A decoded picture, made smaller while it is decoded: rows come in one after another at full
  * size, blocks of factor x factor pixels are averaged, and only the averages are kept. So a
- * picture of 16 million pixels takes 800 KB, and whatever follows costs the same for a photo and
- * for a drawing.
+ * picture of 16 million pixels takes 800 KB, and whatever follows costs the same for a photo
+ * and for a drawing.
  *
  * Shapes: pixels [height][width][channels], 1 (grey) or 3 (red green blue) bytes. The longer
  * side is at most UR_PICTURE_SIDE, unless the picture has exactly the size that is asked for.
  * Cost: one addition a byte. Errors: UR_BAD_IMAGE for a size outside 1..UR_IMAGE_MAX_SIDE or
- * UR_IMAGE_MAX_PIXELS, before anything is allocated; UR_NO_MEMORY. Ownership: _release frees the
- * pixels; NULL and a zeroed struct are fine. Threads: one per struct.
+ * UR_IMAGE_MAX_PIXELS, before anything is allocated; UR_NO_MEMORY. Ownership: _release frees
+ * the pixels; NULL and a zeroed struct are fine. Threads: one per struct.
  */
 #ifndef UNROLL_INFER_PICTURE_H
 #define UNROLL_INFER_PICTURE_H

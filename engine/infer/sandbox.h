@@ -4,8 +4,8 @@
  *
  * In this order: the parent's death is ours, no core file, no new file of any size, no new
  * descriptor, bounded memory; no new privileges; landlock (no file can be opened, made or
- * removed) where the kernel has it; seccomp (every other system call ends the process) where the
- * kernel takes it. Each is a wall of its own: what one forgets, another stops.
+ * removed) where the kernel has it; seccomp (every other system call ends the process) where
+ * the kernel takes it. Each is a wall of its own: what one forgets, another stops.
  *
  * Errors: UR_INTERNAL where a limit cannot be set. A kernel without landlock or seccomp is no
  * error, the caller reports what there is. Threads: call with one thread only.

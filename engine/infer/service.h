@@ -4,8 +4,8 @@
  *
  * All frames that have arrived are worked off before the answers are written, with one write.
  * An error in a request is an answer, never an end; a frame that breaks the protocol is an end.
- * While answers are being written nothing is read: a peer that writes without reading has itself
- * to thank.
+ * While answers are being written nothing is read: a peer that writes without reading has
+ * itself to thank.
  *
  * Cost: a model of 128 hidden units on 28x28 takes 0.1 ms for raw bytes. Memory: 64 models, one
  * frame, the answers of one turn. Errors: UR_OK when the peer is gone, UR_PROTOCOL, UR_IO,

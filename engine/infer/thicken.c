@@ -9,7 +9,8 @@ static bool is_ink(const struct ur_ink *ink, const struct ur_box *box, int32_t x
 }
 
 /* The outline of a slanted stroke runs along a staircase, longer than it by 4 / pi on average
- * over all directions; a stroke of width w and length l has the area w l and the outline 2 l. */
+ * over all directions; a stroke of width w and length l has the area w l and the outline 2
+ * l. */
 float ur_stroke_width(const struct ur_ink *ink, const struct ur_box *box)
 {
     int64_t area = 0, edges = 0;

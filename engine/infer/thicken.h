@@ -1,6 +1,6 @@
 /*
- * Hairlines made as thick as a pen's: a stroke far thinner than a pixel of what the network reads
- * would average to a grey that no training digit has.
+ * Hairlines made as thick as a pen's: a stroke far thinner than a pixel of what the network
+ * reads would average to a grey that no training digit has.
  *
  * Units: pixels. Cost: a few passes over the box. Errors: none. Threads: pure functions.
  */

@@ -16,7 +16,8 @@
 
 enum { LONE_COLS = 64, TILE_ROWS = 4, TILE_COLS = 16 };
 
-/* One tile of a constant size; the compiler unrolls the inner loops and keeps sum in registers. */
+/* One tile of a constant size; the compiler unrolls the inner loops and keeps sum in
+ * registers. */
 UR_VECTOR_BODY void tile(float *restrict y, const float *restrict x, const float *restrict w,
                          size_t inner, size_t cols, size_t tile_rows, size_t tile_cols)
 {

@@ -1,8 +1,8 @@
 /*
- * Pictures from a stranger: PNG, JPEG, PGM or raw bytes, through decoder and centring. The first
- * byte chooses the network's shape and the preprocessing, the rest is the body. Whatever comes:
- * a verdict with words fit for a reply once they are made printable, a picture that goes through
- * again unchanged where nothing is centred, and every pixel written.
+ * Pictures from a stranger: PNG, JPEG, PGM or raw bytes, through decoder and centring. The
+ * first byte chooses the network's shape and the preprocessing, the rest is the body. Whatever
+ * comes: a verdict with words fit for a reply once they are made printable, a picture that goes
+ * through again unchanged where nothing is centred, and every pixel written.
  */
 #include <stdint.h>
 

@@ -1,5 +1,6 @@
 /*
- * The bytes of a model file, for tests: a network of a given shape with weights that look random.
+ * The bytes of a model file, for tests: a network of a given shape with weights that look
+ * random.
  *
  * Ownership: the caller frees bytes and weights by model_file_free. Threads: one.
  */

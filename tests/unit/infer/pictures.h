@@ -1,8 +1,8 @@
 /*
  * Pictures for tests: drawn with a round pen, and written as PNG and JPEG of every kind.
  *
- * Shapes: struct canvas holds red, green, blue and alpha bytes. Ownership: encoders give a block
- * that the caller frees. Errors: whatever fails, fails the test.
+ * Shapes: struct canvas holds red, green, blue and alpha bytes. Ownership: encoders give a
+ * block that the caller frees. Errors: whatever fails, fails the test.
  */
 #ifndef UNROLL_TESTS_PICTURES_H
 #define UNROLL_TESTS_PICTURES_H

@@ -228,7 +228,8 @@ static void test_broken_strokes_stay_together(void **state)
     assert_int_equal(stretches, 2);
 }
 
-/* Two digits are no digit, but both are shown: the picture that was seen says what went wrong. */
+/* Two digits are no digit, but both are shown: the picture that was seen says what went
+ * wrong. */
 static void test_a_second_digit_is_not_hidden(void **state)
 {
     (void)state;
@@ -334,7 +335,8 @@ static void test_blank(void **state)
     }
 }
 
-/* Other shapes keep the proportion: the digit in the middle, five sevenths of the smaller side. */
+/* Other shapes keep the proportion: the digit in the middle, five sevenths of the smaller
+ * side. */
 static void test_other_shapes(void **state)
 {
     (void)state;

@@ -35,7 +35,8 @@ static void test_against_a_twin_in_double(void **state)
     check_against_twin(1, MAX_INNER, MAX_COLS);
 }
 
-/* Every row of every batch has the bits that it has alone: 1 x 64 and 4 x 16 tiles, and tails. */
+/* Every row of every batch has the bits that it has alone: 1 x 64 and 4 x 16 tiles, and
+ * tails. */
 static void test_rows_do_not_meet(void **state)
 {
     (void)state;
