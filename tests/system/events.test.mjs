@@ -1,11 +1,11 @@
 // Server-sent events: order, replay without gap or duplicate, several jobs on one connection, limits, the end.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
-import { endedStates, events, follow, jobIn, raw, smallJob, startDaemon } from "./lib.mjs";
+import { endedStates, events, follow, jobIn, raw, smallJob, startDaemon, until } from "./lib.mjs";
 
 let daemon;
 before(async () => {
-  daemon = await startDaemon({ args: ["--threads", "2", "--max-watchers", "40"] });
+  daemon = await startDaemon({ args: ["--threads", "2"] });
 });
 after(() => daemon.stop());
 
@@ -102,19 +102,24 @@ test("the head of a stream keeps proxies and caches from holding it back", async
   assert.match(old.text, /event: end/, "HTTP/1.0 gets it too, until the connection closes");
 });
 
-test("unknown jobs are 404, odd lists 400, too many watchers 429 with a time to come back", async () => {
+test("unknown jobs are 404, odd lists 400", async () => {
   assert.equal((await daemon.api("GET", "/v1/jobs/j00000000000000000000000000/events")).status, 404);
   assert.equal((await daemon.api("GET", "/v1/events?jobs=j00000000000000000000000000")).status, 404);
   assert.equal((await daemon.api("GET", `/v1/events?jobs=${"a".repeat(40)}`)).status, 400);
   assert.equal((await daemon.api("GET", `/v1/events?jobs=${Array.from({ length: 101 }, () => "j1").join()}`)).status, 400);
+});
+
+test("too many watchers are 429, with a time to come back", async () => {
+  const own = await startDaemon({ args: ["--max-watchers", "40"] });
   const control = new AbortController();
-  const open = await Promise.all(Array.from({ length: 60 }, () => fetch(`${daemon.url}/v1/events`, { signal: control.signal })));
+  const open = await Promise.all(Array.from({ length: 60 }, () => fetch(`${own.url}/v1/events`, { signal: control.signal })));
   const statuses = open.map((reply) => reply.status);
   assert.equal(statuses.filter((status) => status === 200).length, 40);
   const refused = open.filter((reply) => reply.status === 429);
   assert.equal(refused.length, 20);
   assert.ok(refused[0].headers.get("retry-after") > 0);
   control.abort();
+  await own.stop();
 });
 
 test("a reader that never reads stops nobody", async () => {
@@ -136,4 +141,15 @@ test("a daemon that stops ends its streams properly and at once", async () => {
   assert.deepEqual([end.code, end.signal], [0, null], end.log);
   await ends; // each body ended by its last chunk, not by a reset
   assert.ok(Date.now() - started < 10000);
+});
+
+test("a watcher that vanished is let go, by the heartbeats that nobody takes", async () => {
+  const own = await startDaemon();
+  const watchers = async () => Number(/^unroll_watchers (\d+)$/m.exec((await own.api("GET", "/metrics")).text)[1]);
+  const control = new AbortController();
+  await fetch(`${own.url}/v1/events`, { signal: control.signal });
+  assert.equal(await watchers(), 1);
+  control.abort();
+  await until("no watcher", async () => (await watchers()) === 0, 60000);
+  await own.stop();
 });

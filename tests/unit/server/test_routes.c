@@ -1,5 +1,5 @@
-/* The route table: which path goes where, what is refused, and that the OpenAPI document and the
- * table name the same operations. */
+/* The route table: which path goes where, what is refused, and that the OpenAPI document and
+ * the table name the same operations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

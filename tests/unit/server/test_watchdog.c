@@ -63,8 +63,8 @@ static void tear_down(struct fixture *fixture)
     close(fixture->ends[1]);
 }
 
-/* The seconds below stay two or more away from the deadlines: the peer's own clock started a little
- * before the test's. */
+/* The seconds below stay two or more away from the deadlines: the peer's own clock started a
+ * little before the test's. */
 static int tick(struct fixture *fixture, double seconds)
 {
     return ur_watchdog_tick(fixture->watchdog, fixture->start_us + (int64_t)(seconds * SECOND));
