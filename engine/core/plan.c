@@ -11,10 +11,11 @@
 #define PLAN_MAX_BYTES ((size_t)1 << 46)
 
 /*
- * What a worker holds besides what is planned: program and libraries; and for each thread its
- * stack and OpenBLAS's packing buffer. docs/decisions/memory-plan.md has the measurement.
+ * What a worker holds besides its arenas and its data: program and libraries; for each thread its
+ * stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of three
+ * arrays of parameters and a model of one. docs/decisions/0004-memory-plan.md has the measurement.
  */
-enum { PLAN_BASE_BYTES = 24 << 20, PLAN_THREAD_BYTES = 6 << 20 };
+enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
 
 /* Sums and products that stick at SIZE_MAX instead of wrapping around. */
 static size_t times(size_t a, size_t b)
@@ -128,7 +129,8 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     plan->params_bytes = times(parameter_array_bytes(&d), arrays);
     plan->work_bytes = times(workspace_bytes(&d), workers);
     plan->data_bytes = times(sequences, d.steps * d.width + sizeof(uint16_t));
-    plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES;
+    plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
+                       times(parameter_array_bytes(&d), PLAN_FILE_ARRAYS);
     plan->total_bytes = plus(plus(plan->params_bytes, plan->work_bytes),
                              plus(plan->data_bytes, plan->base_bytes));
     if (plan->total_bytes > PLAN_MAX_BYTES)

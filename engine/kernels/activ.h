@@ -13,7 +13,7 @@
  *
  * Cost: about 10 to 15 operations a value in a loop of vectors. Threads: pure functions.
  * Source: the range reduction is W. Cody and W. Waite's, 1980; the coefficients are a minimax
- * fit of our own, docs/decisions/activations.md.
+ * fit of our own, docs/decisions/0002-our-own-activations.md.
  */
 #ifndef UNROLL_KERNELS_ACTIV_H
 #define UNROLL_KERNELS_ACTIV_H

@@ -10,7 +10,7 @@
  * with zeros. It is private to this file.
  * Cost: 2 * rows * inner * cols operations; packing is one pass over w. Measured: 103 to 106 % of
  * the machine's sgemm rate at 32 rows, H = 128, where OpenBLAS reaches 80 to 85 %
- * (docs/decisions/packed-products.md).
+ * (docs/decisions/0003-packed-products.md).
  * Errors: none; NaN and infinities spread. Ownership: the caller's memory, ur_packed_floats of it,
  * 64-byte aligned. Threads: pure functions. y overlaps nothing.
  *

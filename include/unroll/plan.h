@@ -31,7 +31,7 @@ struct ur_plan {
     size_t work_bytes;   /* activations kept for backward, scratch, the batch */
     size_t data_bytes;   /* the data set in memory, one byte a value, and labels */
     size_t base_bytes; /* program, BLAS buffers, thread stacks: a measured constant and a share
-                          for each thread */
+                          for each thread; files while they are put together */
     size_t total_bytes;
 };
 
