@@ -271,6 +271,28 @@ static void every_operation_is_a_route(void **state)
     assert_int_equal(documented, count); /* and each route has its own, see above */
 }
 
+/* docs/api.md names every address; methods of one address may share a line. */
+static void every_route_is_on_the_page(void **state)
+{
+    (void)state;
+    static char page[65536];
+    FILE *file = fopen(UR_SOURCE_DIR "/docs/api.md", "r");
+    assert_non_null(file);
+    size_t length = fread(page, 1, sizeof page - 1, file);
+    fclose(file);
+    page[length] = '\0';
+    size_t count = 0;
+    const struct ur_route *routes = ur_routes(&count);
+    for (size_t at = 0; at < count; at++) {
+        char quoted[128];
+        snprintf(quoted, sizeof quoted, "%s`", routes[at].pattern);
+        const char *line = strstr(page, quoted);
+        if (line == NULL)
+            print_error("not in docs/api.md: %s\n", routes[at].pattern);
+        assert_non_null(line);
+    }
+}
+
 static int load_document(void **state)
 {
     const struct ur_asset *asset = ur_asset_find("/openapi.json");
@@ -295,6 +317,7 @@ int main(void)
         cmocka_unit_test(query),
         cmocka_unit_test(bodies),
         cmocka_unit_test(scopes),
+        cmocka_unit_test(every_route_is_on_the_page),
         cmocka_unit_test_setup_teardown(every_route_is_documented, load_document,
                                         release_document),
         cmocka_unit_test_setup_teardown(every_operation_is_a_route, load_document,
