@@ -144,11 +144,16 @@ class Block {
       if (Object.hasOwn(result, key)) throw new Error(`"${key}" is there twice`);
       const rest = flow.text.slice(flow.at).trim();
       this.at++;
-      if (rest === "" || rest.startsWith("#")) result[key] = this.node(indent + 1);
+      if (rest === "" || rest.startsWith("#")) result[key] = this.child(indent);
       else if (rest === ">-") result[key] = this.folded(indent + 1);
       else result[key] = inline(rest);
     }
     return result;
+  }
+  /** What stands below a key: further in, or a list at the key's own column. @param {number} indent */
+  child(indent) {
+    const list = this.line?.indent === indent && /^-( |$)/.test(this.line.text);
+    return list ? this.list(indent) : this.node(indent + 1);
   }
   /** @param {number} indent */
   folded(indent) {
