@@ -77,9 +77,6 @@ static enum ur_status greet(struct ur_predictor *predictor, const struct ur_fram
     const enum ur_status status = ur_predict_hello_read(frame, &hello, error);
     if (status != UR_OK)
         return status;
-    if (hello.version != UR_PREDICT_VERSION)
-        return ur_fail(error, UR_PROTOCOL, "The predictor speaks version %u, not %d.",
-                       (unsigned)hello.version, UR_PREDICT_VERSION);
     pthread_mutex_lock(&predictor->mutex);
     predictor->ready = true;
     predictor->counts.seccomp = hello.seccomp != 0;

@@ -230,7 +230,7 @@ enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char
         status = no_such_job(error);
     else if (supervisor->stopping)
         status = ur_fail_stopping(error);
-    else if (!ur_job_state_ended(job->row.state) || job->run || job->deleting)
+    else if (!ur_job_state_ended(job->row.state) || job->deleting)
         status = ur_fail(error, UR_CONFLICT,
                          "Only a job that has ended can be removed; it is %s. Cancel it first.",
                          ur_job_state_name(job->row.state));

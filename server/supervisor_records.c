@@ -7,7 +7,6 @@
  * two a second. After a resume a job repeats steps that are in the store already: their points
  * replace equal ones and make no events.
  */
-#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <unistd.h>
@@ -60,10 +59,6 @@ static enum ur_status take_hello(struct ur_supervisor *supervisor, struct ur_run
     enum ur_status status = ur_record_hello_read(frame, &hello, error);
     if (status != UR_OK)
         return status;
-    if (hello.version != UR_RECORD_VERSION)
-        return ur_fail(error, UR_PROTOCOL,
-                       "The worker speaks version %" PRIu32 " of the protocol, not %d.",
-                       hello.version, UR_RECORD_VERSION);
     if (hello.steps < 1 || hello.first_step < 0 || hello.first_step > hello.steps ||
         hello.shape.classes < 1 || hello.shape.classes > UR_MAX_CLASSES)
         return broke(error, "its greeting makes no sense");

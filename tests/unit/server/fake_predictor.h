@@ -1,7 +1,8 @@
 /*
  * A predictor that obeys the pictures that it gets: a body "die" ends it, "hang" stops it,
- * "once PATH" ends it if PATH is not there yet; anything else is answered with class 7. A model
- * file that begins with "bad" is refused.
+ * "once PATH" ends it if PATH is not there yet; anything else is answered with class 7, and
+ * with the number of the model, whose file is "good NUMBER". A file that begins with "bad" is
+ * refused.
  */
 #ifndef TESTS_UNIT_SERVER_FAKE_PREDICTOR_H
 #define TESTS_UNIT_SERVER_FAKE_PREDICTOR_H
@@ -19,12 +20,20 @@ static inline void fake_answer(const struct ur_predict_answer *answer)
     ur_frame_send(0, UR_PREDICT_ANSWER, writer.data, writer.used, NULL);
 }
 
+static int32_t fake_slots[UR_PREDICT_SLOTS]; /* the number in each model's file */
+
 static inline void fake_load(const struct ur_frame *frame)
 {
     static struct ur_predict_answer answer;
     struct ur_reader reader = ur_reader_of(frame->payload, frame->bytes);
     answer = (struct ur_predict_answer){.request = ur_read_u32(&reader)};
-    ur_read_u32(&reader);
+    const uint32_t slot = ur_read_u32(&reader);
+    char number[16] = "0";
+    if (reader.left > 5 && reader.left < sizeof number) {
+        memcpy(number, reader.at + 5, reader.left - 5);
+        number[reader.left - 5] = '\0';
+    }
+    fake_slots[slot % UR_PREDICT_SLOTS] = (int32_t)strtol(number, NULL, 10);
     if (reader.left >= 3 && memcmp(reader.at, "bad", 3) == 0) {
         answer.status = UR_BAD_MODEL;
         ur_copy(answer.detail, sizeof answer.detail, "it is bad");
@@ -49,8 +58,11 @@ static inline void fake_obey_picture(const struct ur_predict_classify *request)
             _exit(9);
     }
     static struct ur_predict_answer answer;
-    answer = (struct ur_predict_answer){
-        .request = request->request, .classes = 10, .rows_read = 28, .latency_us = 5};
+    answer =
+        (struct ur_predict_answer){.request = request->request,
+                                   .classes = 10,
+                                   .rows_read = fake_slots[request->slot % UR_PREDICT_SLOTS],
+                                   .latency_us = 5};
     answer.probabilities[7] = 1;
     if (request->want_image) {
         answer.image = (const unsigned char *)"PNG";

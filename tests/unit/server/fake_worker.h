@@ -32,7 +32,7 @@ static inline void fake_hello(uint32_t version, int32_t first_step)
 {
     static unsigned char buffer[4096];
     struct ur_writer writer = ur_writer_of(buffer, sizeof buffer);
-    struct ur_record_hello hello = {.version = version,
+    struct ur_record_hello hello = {.version = UR_RECORD_VERSION,
                                     .program_version = "test",
                                     .numerics_profile = "portable",
                                     .blas = "none",
@@ -44,6 +44,7 @@ static inline void fake_hello(uint32_t version, int32_t first_step)
                                     .memory_bytes = 1000};
     memset(hello.dataset_sha256, 'a', UR_SHA256_HEX_BYTES - 1);
     ur_record_hello_write(&writer, &hello);
+    buffer[0] = (unsigned char)version; /* the encoder refuses to write another */
     fake_send(UR_RECORD_HELLO, &writer);
 }
 
@@ -178,7 +179,9 @@ static inline int fake_crash(const char *out)
 {
     if (!fake_first_time(out)) {
         fake_hello(UR_RECORD_VERSION, 4);
-        return fake_train_well(out, 5);
+        fake_steps(5, 6);
+        usleep(700000); /* so that a step event would be due */
+        return fake_train_well(out, 7);
     }
     fake_hello(UR_RECORD_VERSION, 0);
     fake_steps(1, 8);
@@ -255,6 +258,17 @@ static inline int fake_obey(const char *out)
     }
 }
 
+/* Finishes whatever it is told, as a worker that was at its end when the command came. */
+static inline int fake_finish(const char *out)
+{
+    fake_hello(UR_RECORD_VERSION, 0);
+    fake_steps(1, 5);
+    fake_wait();
+    fake_model(out);
+    fake_end(UR_OK, false, "", FAKE_REPORT);
+    return 0;
+}
+
 static inline int fake_describe(const char *name)
 {
     static unsigned char buffer[1024];
@@ -288,6 +302,8 @@ static inline int fake_act(const char *name, const char *out)
         return 3;
     if (strcmp(name, "obey") == 0)
         return fake_obey(out);
+    if (strcmp(name, "deaf") == 0)
+        return fake_finish(out);
     if (strcmp(name, "old") == 0)
         fake_hello(UR_RECORD_VERSION + 1, 0), pause();
     if (strcmp(name, "backwards") == 0)

@@ -357,6 +357,22 @@ static void test_a_quiet_watcher_outlives_the_ring(void **state)
     assert_true(read_until(&clients[0], "0:3\n"));
     assert_string_equal(ids_of(&clients[0]), "0:1 0:2 0:3 ");
     ur_watcher_close(clients[0].watcher);
+    /* Who has read all of an old history is live again, however far the ring has moved on. */
+    for (int i = 0; i < 24; i++)
+        event(1, "step", i, 100000);
+    assert_true(attach(&clients[0], one, 1, NULL));
+    assert_true(read_until(&clients[0], "0:3\n"));
+    bool live = false;
+    for (const int64_t until = ur_clock_us() + 10000000; !live && ur_clock_us() < until;) {
+        read_some(&clients[0]);
+        pthread_mutex_lock(&hub->mutex);
+        live = !clients[0].watcher->replaying;
+        pthread_mutex_unlock(&hub->mutex);
+    }
+    assert_true(live);
+    event(0, "step", 3, 0);
+    assert_true(read_until(&clients[0], "0:4\n"));
+    ur_watcher_close(clients[0].watcher);
 }
 
 static void test_limits_and_unknown_jobs_are_refused(void **state)

@@ -65,6 +65,11 @@ static void test_a_long_line_is_cut_and_the_next_is_not(void **state)
     assert_int_equal(n_lines, 2);
     assert_int_equal(strlen(lines[0]), UR_LOG_LINE_BYTES);
     assert_string_equal(lines[1], "next");
+    /* What does not fit ends the line, and what comes after it is not pulled forward. */
+    for (int i = 0; i < UR_LOG_LINE_BYTES - 2; i++)
+        ur_linebuf_add(&buffer, "a", 1);
+    ur_linebuf_add(&buffer, "\x01z\n", 3);
+    assert_int_equal(strlen(lines[2]), UR_LOG_LINE_BYTES - 2);
 }
 
 static void test_a_file_stops_growing(void **state)

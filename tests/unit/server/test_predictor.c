@@ -32,6 +32,7 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The number in bytes is the version that the model should get. */
 static int32_t add_model(const char *name, const char *job, const char *bytes)
 {
     char path[UR_TEST_PATH_BYTES];
@@ -69,6 +70,7 @@ static void answers(const char *model, int32_t version, const char *body, const 
     assert_int_equal(status, UR_OK);
     assert_string_equal(reply.model, by);
     assert_int_equal(reply.version, by_version);
+    assert_int_equal(reply.answer.rows_read, by_version);
     assert_true(reply.answer.probabilities[7] == 1.0f);
     assert_int_equal(reply.image_bytes, 3);
     assert_memory_equal(reply.image, "PNG", 3);
@@ -82,10 +84,10 @@ static void test_the_model_that_was_asked_for_answers(void **state)
     struct ur_error error;
     assert_int_equal(ask(NULL, 0, "x", &reply, &error), UR_NOT_FOUND);
     assert_non_null(strstr(error.detail, "no model yet"));
-    assert_int_equal(add_model("a", "j1", "good"), 1);
-    assert_int_equal(add_model("b", "j2", "good"), 1);
-    assert_int_equal(add_model("a", "j3", "good"), 2);
-    assert_int_equal(add_model("a", "j3", "good"), 2);
+    assert_int_equal(add_model("a", "j1", "good 1"), 1);
+    assert_int_equal(add_model("b", "j2", "good 1"), 1);
+    assert_int_equal(add_model("a", "j3", "good 2"), 2);
+    assert_int_equal(add_model("a", "j3", "good 2"), 2);
     answers(NULL, 0, "x", "a", 2);
     answers("b", 0, "x", "b", 1);
     answers("a", 1, "x", "a", 1);
@@ -103,7 +105,7 @@ static void test_a_death_is_retried_once(void **state)
     struct ur_predictor_counts counts;
     char body[UR_TEST_PATH_BYTES + 16];
     snprintf(body, sizeof body, "once %s/marker", folder.path);
-    add_model("a", "j1", "good");
+    add_model("a", "j1", "good 1");
     answers("a", 0, "x", "a", 1);
     answers("a", 0, body, "a", 1);
     ur_predictor_counts(b.predictor, &counts);
@@ -139,7 +141,7 @@ static void test_requests_of_others_survive_a_death(void **state)
     char body[UR_TEST_PATH_BYTES + 16];
     int wrong = 0;
     snprintf(body, sizeof body, "once %s/marker", folder.path);
-    add_model("a", "j1", "good");
+    add_model("a", "j1", "good 1");
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, ask_many, &wrong), 0);
     answers("a", 0, body, "a", 1);
@@ -160,7 +162,7 @@ static void test_a_hang_is_a_timeout_and_a_restart(void **state)
     (void)state;
     static struct ur_classify_reply reply;
     struct ur_error error;
-    add_model("a", "j1", "good");
+    add_model("a", "j1", "good 1");
     answers("a", 0, "x", "a", 1);
     set_deadline(200000);
     assert_int_equal(ask("a", 0, "hang", &reply, &error), UR_TIMEOUT);
@@ -187,10 +189,11 @@ static void test_a_model_that_cannot_be_loaded_says_why(void **state)
 static void test_more_models_than_slots_take_turns(void **state)
 {
     (void)state;
-    char job[16];
+    char job[16], bytes[16];
     for (int i = 0; i < UR_PREDICT_SLOTS + 3; i++) {
         snprintf(job, sizeof job, "j%03d", i);
-        assert_int_equal(add_model("a", job, "good"), i + 1);
+        snprintf(bytes, sizeof bytes, "good %d", i + 1);
+        assert_int_equal(add_model("a", job, bytes), i + 1);
     }
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < UR_PREDICT_SLOTS + 3; i++)
@@ -203,8 +206,8 @@ static void test_the_registry_survives_a_restart(void **state)
     struct ur_text json;
     struct ur_error error = {0};
     char path[UR_TEST_PATH_BYTES];
-    add_model("a", "j1", "good");
-    add_model("a", "j2", "good");
+    add_model("a", "j1", "good 1");
+    add_model("a", "j2", "good 2");
     ur_predictor_destroy(b.predictor);
     assert_int_equal(ur_predictor_create(&b.predictor, &b.config, b.store, &error), UR_OK);
     answers(NULL, 0, "x", "a", 2);
@@ -227,7 +230,7 @@ static void test_without_its_program_it_is_unavailable(void **state)
     static struct ur_classify_reply reply;
     struct ur_error error = {0};
     struct ur_predictor_counts counts;
-    add_model("a", "j1", "good");
+    add_model("a", "j1", "good 1");
     ur_predictor_destroy(b.predictor);
     ur_copy(b.config.predictor, sizeof b.config.predictor, "/no/such/program");
     assert_int_equal(ur_predictor_create(&b.predictor, &b.config, b.store, &error), UR_OK);

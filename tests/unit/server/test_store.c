@@ -400,6 +400,9 @@ static int disk_full_child(void)
     struct ur_job_write *kept = ur_job_write_create(&one, UR_JOB_PROGRESS);
     ur_job_write_event(kept, "step", strdup("{}"), false);
     ur_store_put(store, &kept->base);
+    if (insert(&two, NULL, &error) ==
+        UR_OK) /* the kept one has failed with it, once at least */
+        return 16;
     load_rows();
     if (n_rows != 1 || !ur_store_writable(store))
         return 12;

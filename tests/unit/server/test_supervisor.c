@@ -324,7 +324,37 @@ static void test_a_cancelled_worker_that_does_not_listen_is_killed(void **state)
     submit("stubborn", id);
     assert_true(backend_await(&b, id, "\"state\":\"running\""));
     assert_int_equal(command(id, UR_JOB_COMMAND_CANCEL), UR_OK);
+    assert_int_equal(command(id, UR_JOB_COMMAND_STOP), UR_OK); /* too late to keep anything */
     await_end(id, "cancelled");
+}
+
+static void test_a_cancel_that_was_acknowledged_holds_to_the_end(void **state)
+{
+    (void)state;
+    char id[UR_JOB_ID_BYTES];
+    submit("deaf", id);
+    assert_true(backend_await(&b, id, "\"step\":5,"));
+    assert_int_equal(command(id, UR_JOB_COMMAND_CANCEL), UR_OK);
+    await_end(id, "cancelled");
+    assert_true(backend_job_has(&b, id, "\"model\":null,\"report\":null"));
+}
+
+/* The disk fails under the registry: the job is tried again, and says in the end what it was. */
+static void test_a_model_that_cannot_be_stored_is_no_success(void **state)
+{
+    (void)state;
+    char id[UR_JOB_ID_BYTES], path[UR_TEST_PATH_BYTES], name[128];
+    be_impatient();
+    submit("obey", id);
+    assert_true(backend_await(&b, id, "\"step\":5,"));
+    snprintf(name, sizeof name, "state/models/%s.unroll.new", id);
+    assert_int_equal(mkdir(ur_test_path(&folder, name, path), 0700), 0);
+    assert_int_equal(command(id, UR_JOB_COMMAND_STOP), UR_OK);
+    await_end(id, "failed");
+    assert_true(backend_job_has(&b, id, "\"code\":\"io-error\""));
+    assert_true(backend_job_has(&b, id, "The model cannot be stored"));
+    /* One more than three: the first run made steps. */
+    assert_true(backend_job_has(&b, id, "\"restarts\":4,"));
 }
 
 static void test_the_queue_keeps_to_budget_priority_and_length(void **state)
@@ -444,6 +474,8 @@ static void test_data_sets_are_found_and_described_by_a_worker(void **state)
     /* What was learnt is kept; what changed is looked at again. */
     restart();
     assert_true(datasets_have("\"name\":\"mine\",\"kind\":\"idx\",\"state\":\"ready\""));
+    await_dataset("\"detail\":\"labels are missing\"");
+    assert_false(ur_catalogue_scan(b.supervisor->catalogue));
     ur_test_write(ur_test_path(&folder, "sets/mine/train-labels-idx1-ubyte", path), "xy", 2);
     assert_true(ur_catalogue_scan(b.supervisor->catalogue));
     await_dataset("\"name\":\"mine\",\"kind\":\"idx\",\"state\":\"ready\"");
@@ -465,6 +497,48 @@ static void test_a_key_gives_the_stored_reply_once(void **state)
     assert_string_equal(one, two);
     assert_int_equal(backend_submit(&b, "other", "digits", "key", two, &replayed, NULL, &error),
                      UR_IDEMPOTENCY);
+}
+
+struct racer {
+    pthread_t thread;
+    pthread_barrier_t *barrier;
+    char id[UR_JOB_ID_BYTES];
+    enum ur_status status;
+    bool replayed;
+};
+
+static void *race(void *argument)
+{
+    struct racer *racer = argument;
+    struct ur_error error = {0};
+    pthread_barrier_wait(racer->barrier);
+    racer->status =
+        backend_submit(&b, "good", "digits", "key", racer->id, &racer->replayed, NULL, &error);
+    return NULL;
+}
+
+static void test_one_key_at_the_same_time_makes_one_job(void **state)
+{
+    (void)state;
+    enum { RACERS = 6 };
+    struct racer racers[RACERS];
+    pthread_barrier_t barrier;
+    int32_t made = 0;
+    pthread_barrier_init(&barrier, NULL, RACERS);
+    for (int i = 0; i < RACERS; i++) {
+        racers[i].barrier = &barrier;
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+    }
+    for (int i = 0; i < RACERS; i++) {
+        pthread_join(racers[i].thread, NULL);
+        assert_int_equal(racers[i].status, UR_OK);
+        assert_string_equal(racers[i].id, racers[0].id);
+        made += !racers[i].replayed;
+    }
+    assert_int_equal(made, 1);
+    assert_int_equal(b.supervisor->n_jobs, 1);
+    pthread_barrier_destroy(&barrier);
+    await_end(racers[0].id, "succeeded");
 }
 
 static void test_jobs_survive_a_restart_and_resume(void **state)
@@ -596,10 +670,13 @@ int main(int argc, char **argv)
         JOB_TEST(test_a_diverged_job_keeps_its_report),
         JOB_TEST(test_stop_keeps_and_cancel_discards),
         JOB_TEST(test_a_cancelled_worker_that_does_not_listen_is_killed),
+        JOB_TEST(test_a_cancel_that_was_acknowledged_holds_to_the_end),
+        JOB_TEST(test_a_model_that_cannot_be_stored_is_no_success),
         JOB_TEST(test_the_queue_keeps_to_budget_priority_and_length),
         JOB_TEST(test_what_cannot_be_is_refused_with_its_field),
         JOB_TEST(test_data_sets_are_found_and_described_by_a_worker),
         JOB_TEST(test_a_key_gives_the_stored_reply_once),
+        JOB_TEST(test_one_key_at_the_same_time_makes_one_job),
         JOB_TEST(test_jobs_survive_a_restart_and_resume),
         JOB_TEST(test_a_stop_that_was_acknowledged_survives_a_restart),
         JOB_TEST(test_jobs_are_listed_by_page_state_and_tag),
