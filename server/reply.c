@@ -42,10 +42,10 @@ void ur_reply_release(struct ur_reply *reply)
 void ur_reply_header(struct ur_reply *reply, const char *name, const char *format, ...)
 {
     assert(reply->n_headers < UR_REPLY_HEADERS);
-    char *value = reply->headers[reply->n_headers].value;
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(value, UR_REPLY_HEADER_BYTES, format, arguments);
+    int length = vsnprintf(reply->headers[reply->n_headers].value, UR_REPLY_HEADER_BYTES,
+                           format, arguments);
     va_end(arguments);
     if (length >= 0 && length < UR_REPLY_HEADER_BYTES)
         reply->headers[reply->n_headers++].name = name;

@@ -236,11 +236,11 @@ enum ur_status ur_route_job_patch(const struct ur_request *request, struct ur_re
                                   struct ur_error *error)
 {
     struct ur_field_errors *fields = ur_reply_fields(reply);
+    if (fields == NULL)
+        return ur_fail(error, UR_NO_MEMORY, "There is no memory to read the changes.");
     struct changes changes = {0};
     json_t *root = NULL;
     enum ur_status status = check_id(request->params[0], error);
-    if (status == UR_OK && fields == NULL)
-        status = ur_fail(error, UR_NO_MEMORY, "There is no memory to read the changes.");
     if (status == UR_OK)
         status = ur_request_json(request, &root, error);
     if (status != UR_OK)
