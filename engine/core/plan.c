@@ -1,7 +1,7 @@
 /*
- * The arithmetic of model/params.c and model/workspace.c once more, because the daemon must know
- * a job's size and may not link the engine. tests/unit/model/test_plan.c holds both together, to
- * the byte.
+ * The arithmetic of model/params.c and model/workspace.c once more, because the daemon must
+ * know a job's size and may not link the engine. tests/unit/model/test_plan.c holds both
+ * together, to the byte.
  */
 #include "unroll/plan.h"
 
@@ -11,9 +11,10 @@
 #define PLAN_MAX_BYTES ((size_t)1 << 46)
 
 /*
- * What a worker holds besides its arenas and its data: program and libraries; for each thread its
- * stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of three
- * arrays of parameters and a model of one. docs/decisions/0004-memory-plan.md has the measurement.
+ * What a worker holds besides its arenas and its data: program and libraries; for each thread
+ * its stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of
+ * three arrays of parameters and a model of one. docs/decisions/0004-memory-plan.md has the
+ * measurement.
  */
 enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
 

@@ -1,15 +1,16 @@
 /*
- * exp, sigmoid and tanh as our own float code, so that a result depends on the numbers alone and
- * not on the C library or the CPU, and so that the compiler can put them into vectors.
+ * exp, sigmoid and tanh as our own float code, so that a result depends on the numbers alone
+ * and not on the C library or the CPU, and so that the compiler can put them into vectors.
  *
  * Method: y = n ln 2 + r with |r| <= ln 2 / 2; a polynomial p(r) = exp(r) - 1 of degree 6; then
- * exp(y) = 2^n (1 + p) and expm1(y) = 2^n p + (2^n - 1), of which sigmoid and tanh are quotients.
- * No branch, no table, no call: rounding is the addition of a large number, 2^n is made of bits.
+ * exp(y) = 2^n (1 + p) and expm1(y) = 2^n p + (2^n - 1), of which sigmoid and tanh are
+ * quotients. No branch, no table, no call: rounding is the addition of a large number, 2^n is
+ * made of bits.
  *
- * Errors, measured over every third float against float64 twins, in units of the last place: exp
- * 1.05, sigmoid 2.5, tanh 2.5 (tests/unit/kernels/test_activ.c holds them on a thinner grid). NaN
- * gives NaN. exp saturates outside -87.3..88.3 (so it gives 1.2e-38 where the truth is 0, and is
- * never infinite), and sigmoid with it; tanh is exactly 1 or -1 past 10.
+ * Errors, measured over every third float against float64 twins, in units of the last place:
+ * exp 1.05, sigmoid 2.5, tanh 2.5 (tests/unit/kernels/test_activ.c holds them on a thinner
+ * grid). NaN gives NaN. exp saturates outside -87.3..88.3 (so it gives 1.2e-38 where the truth
+ * is 0, and is never infinite), and sigmoid with it; tanh is exactly 1 or -1 past 10.
  *
  * Cost: about 10 to 15 operations a value in a loop of vectors. Threads: pure functions.
  * Source: the range reduction is W. Cody and W. Waite's, 1980; the coefficients are a minimax

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* True where OpenBLAS runs its kernels for AVX2 or more, and this CPU has AVX2 and FMA: what the
- * profile of the process was pinned to, not what the CPU could do. */
+/* True where OpenBLAS runs its kernels for AVX2 or more, and this CPU has AVX2 and FMA: what
+ * the profile of the process was pinned to, not what the CPU could do. */
 bool ur_gemm_wide(void);
 
 /* y = x w */

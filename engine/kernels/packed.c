@@ -1,13 +1,13 @@
 /*
  * A tile of up to 6 rows by 16 columns lives in twelve of the sixteen vector registers while k
- * runs; two more hold a row of the panel, one an element of x. Rows are cut evenly, so 32 are
- * 6 6 5 5 5 5 and never 6 6 6 6 6 2: it takes eight chains or more to hide the latency of a fused
- * multiply-add. Every sum is a chain over k whatever the tile, so no cut reaches the bits.
+ * runs; two more hold a row of the panel, one an element of x. Rows are cut evenly, 32
+ * into 6+6+5+5+5+5 and never 6+6+6+6+6+2: it takes eight chains or more to hide the latency of
+ * a fused multiply-add. Every sum is a chain over k whatever the tile, so no cut reaches the bits.
  *
  * Refused: blocking over k. A panel of 16 columns and 512 k is 32 KiB and stays in the first or
- * second cache while all rows of a shard pass, for every size that a CPU job has. Refused: plain C
- * for the tile. Both compilers can make these very instructions of it, but only at -O3, and gcc only
- * as long as the sums are a flat array; a debug build was a hundred times slower.
+ * second cache while all rows of a shard pass, for every size that a CPU job has. Refused:
+ * plain C for the tile. Both compilers can make these very instructions of it, but only at -O3,
+ * and gcc only as long as the sums are a flat array; a debug build was a hundred times slower.
  */
 #include "kernels/packed.h"
 
@@ -74,9 +74,10 @@ void ur_packed_fill_transposed(float *packed, const float *w, int32_t inner, int
 #define WIDE __attribute__((target("avx2,fma")))
 
 /*
- * y [rows][16], its rows y_stride floats apart. rows is a constant wherever this is inlined. The
- * sums become registers only if both compilers unroll the loops over r, and clang does that only
- * for the very number of turns that the pragma names: hence the fixed end and the condition.
+ * y [rows][16], its rows y_stride floats apart. rows is a constant wherever this is inlined.
+ * The sums become registers only if both compilers unroll the loops over r, and clang does that
+ * only for the very number of turns that the pragma names: hence the fixed end and the
+ * condition.
  */
 WIDE static inline __attribute__((always_inline)) void tile(float *y, size_t y_stride,
                                                             const float *x, const float *panel,

@@ -1,22 +1,21 @@
 /*
- * Products with a matrix that is used many times: it is laid out once so that the product reads it
- * in a straight line. A recurrent layer multiplies by the same U at every time step, where a BLAS
- * would lay it out anew at each, for no more than 32 rows.
+ * Products with a matrix that is used many times: it is laid out once so that the product reads
+ * it in a straight line. A recurrent layer multiplies by the same U at every time step, where a
+ * BLAS would lay it out anew at each, for no more than 32 rows.
  *
  *     y[n] = y0[n] + x[0] w[0][n] + x[1] w[1][n] + ...      in this order, each step one fmaf
  *
- * Shapes: row-major, dense: x [rows][inner], w [inner][cols], y [rows][cols].
- * Format of the packed matrix: panels of 16 columns, [cols / 16, rounded up][inner][16], filled up
- * with zeros. It is private to this file.
- * Cost: 2 * rows * inner * cols operations; packing is one pass over w. Measured: 103 to 106 % of
- * the machine's sgemm rate at 32 rows, H = 128, where OpenBLAS reaches 80 to 85 %
- * (docs/decisions/0003-packed-products.md).
- * Errors: none; NaN and infinities spread. Ownership: the caller's memory, ur_packed_floats of it,
- * 64-byte aligned. Threads: pure functions. y overlaps nothing.
+ * Shapes: row-major, dense: x [rows][inner], w [inner][cols], y [rows][cols]. Format of the
+ * packed matrix: panels of 16 columns, [cols / 16, rounded up][inner][16], filled up with
+ * zeros. It is private to this file. Cost: 2 * rows * inner * cols operations; packing is one
+ * pass over w. Measured: 99 to 101 % of the machine's sgemm rate at 32 rows, H = 128, where
+ * OpenBLAS reaches 80 to 86 % (docs/decisions/0003-packed-products.md). Errors: none; NaN and
+ * infinities spread. Ownership: the caller's memory, ur_packed_floats of it.
+ * Threads: pure functions. y overlaps nothing.
  *
- * What would surprise: where OpenBLAS does not run its AVX2 kernels (ur_gemm_wide), packing is a
- * plain copy and the products are OpenBLAS's, because without the instruction an fmaf is a hundred
- * times slower; so this file has the same numerics profiles as OpenBLAS.
+ * What would surprise: where OpenBLAS does not run its AVX2 kernels (ur_gemm_wide), packing is
+ * a plain copy and the products are OpenBLAS's, because without the instruction an fmaf is a
+ * hundred times slower; so this file has the same numerics profiles as OpenBLAS.
  */
 #ifndef UNROLL_KERNELS_PACKED_H
 #define UNROLL_KERNELS_PACKED_H

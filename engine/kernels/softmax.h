@@ -12,7 +12,8 @@
 
 #include <stddef.h>
 
-/* Natural logarithm of a number of at least 1, to 2e-16 of its value or of 1e-16; NaN for NaN. */
+/* Natural logarithm of a number of at least 1, to 4e-16 of the larger of one and
+ * its value; NaN for NaN. */
 double ur_log_above_one(double x);
 
 /* Writes probabilities p [n] of logits x [n] (p may be x), n >= 1; gives ln(sum of exp(x)), so

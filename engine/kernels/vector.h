@@ -12,9 +12,9 @@
  * the source fixes, and the build has -ffp-contract=off and no -ffast-math. A test compiles the
  * bodies once more for other machines and compares.
  *
- * Why not the compiler's target_clones: gcc resolves arch=haswell by the name of the CPU, not by
- * what it can do, so that an AMD machine would run the slow clone; and its resolvers run before
- * a sanitizer is up. Defining UR_NO_VECTOR leaves only the base compilation.
+ * Why not the compiler's target_clones: gcc resolves arch=haswell by the name of the CPU, not
+ * by what it can do, so that an AMD machine would run the slow clone; and its resolvers run
+ * before a sanitizer is up. Defining UR_NO_VECTOR leaves only the base compilation.
  *
  * Cost: one predictable branch a call.
  */

@@ -23,9 +23,9 @@ void ur_lstm_forward(float *gates, float *c, float *tanh_c, float *h, const floa
                      const float *c_previous, size_t rows, size_t hidden);
 
 /*
- * Turns dh, the whole gradient of the loss with respect to h, and dc, what step t + 1 hands back
- * through c, into the gradient of the pre-activations, dgates [B][4H]; overwrites dc with what
- * step t - 1 gets.
+ * Turns dh, the whole gradient of the loss with respect to h, and dc, what step t + 1 hands
+ * back through c, into the gradient of the pre-activations, dgates [B][4H]; overwrites dc with
+ * what step t - 1 gets.
  */
 void ur_lstm_backward(float *dgates, float *dc, const float *dh, const float *gates,
                       const float *tanh_c, const float *c_previous, size_t rows, size_t hidden);

@@ -1,5 +1,5 @@
 /*
- * What the dense layer sees of a recurrent layer's output: the last time step, or the mean of all.
+ * What the dense layer sees of a recurrent layer's output: its last time step, or the mean.
  *
  * Shapes: y [T][B][H]  out, dout [B][H]. Cost: at most one pass over y. Errors: none.
  * Threads: pure functions.

@@ -1,7 +1,7 @@
 /*
  * One recurrent layer in one direction over all T steps of a shard: the grid that is cut into
- * products and cells. Forward runs step by step while a step's gates are in the cache: x W, h U,
- * cell. Backward's sums over time are single products over T*B rows.
+ * products and cells. Forward runs step by step while a step's gates are in the cache: x W,
+ * h U, cell. Backward's sums over time are single products over T*B rows.
  *
  * Shapes: x [T][B][I]   gates [T][B][4H]   h, c [T+1][B][H], slot 0 the zero start
  *         tanh_c [T][B][H]   W [I][4H]   U [H][4H]   b [4H]
@@ -36,9 +36,9 @@ struct ur_recurrent_scratch {
 };
 
 /*
- * The gradient of the loss with respect to the layer's output, as whoever reads the output hands
- * it back: step t >= first has a block [B][H] at blocks + (t - first) * stride, earlier steps have
- * none. A readout that treats all steps alike has stride 0 and stores one block.
+ * The gradient of the loss with respect to the layer's output, as whoever reads the output
+ * hands it back: step t >= first has a block [B][H] at blocks + (t - first) * stride, earlier
+ * steps have none. A readout that treats all steps alike has stride 0 and stores one block.
  */
 struct ur_output_gradient {
     const float *blocks;

@@ -2,10 +2,10 @@
  * Softmax cross-entropy of one shard, over the *global* minibatch: the caller's scale holds the
  * division by its rows, so that shards add up to the gradient of the whole.
  *
- * Shapes: logits, dlogits [B][C]  labels, row_weights [B]. Cost: one exponential a logit.
- * Sums are double, in the order of the rows. Errors: none; a non-finite logit shows as a
- * non-finite loss. A row of weight zero contributes nothing at all: its dlogits are exactly zero
- * whatever its logits are. Threads: pure functions.
+ * Shapes: logits, dlogits [B][C]  labels, row_weights [B]. Cost: one exponential a logit. Sums
+ * are double, in the order of the rows. Errors: none; a non-finite logit shows as a non-finite
+ * loss. A row of weight zero contributes nothing at all: its dlogits are exactly zero whatever
+ * its logits are. Threads: pure functions.
  */
 #ifndef UNROLL_MODEL_LOSS_H
 #define UNROLL_MODEL_LOSS_H

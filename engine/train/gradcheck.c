@@ -27,7 +27,7 @@ static double mean_loss(const struct ur_gradcheck_subject *subject)
            rows;
 }
 
-/* L(w + step) - L(w - step), and in *width how far apart the two weights really are as floats. */
+/* L(w + step) - L(w - step), and in *width how far apart the two weights are as floats. */
 static double loss_difference(const struct ur_gradcheck_subject *subject, size_t at, float step,
                               double *width)
 {

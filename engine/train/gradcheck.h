@@ -1,18 +1,18 @@
 /*
  * Do the analytic gradients of a network agree with differences of its loss?
  *
- * For sampled entries of every tensor the loss is computed at four points around the weight, and
+ * For sampled entries of every tensor the loss is computed at four points around it, and
  *
  *     (8 (L(w + e) - L(w - e)) - (L(w + 2e) - L(w - 2e))) / 12e
  *
- * is compared with what back-propagation says. The error of that formula falls with e^4, so e can
- * be large enough for a float32 forward pass, whose loss carries about 1e-7 of noise.
+ * is compared with what back-propagation says. The error of that formula falls with e^4, so e
+ * can be large enough for a float32 forward pass, whose loss carries about 1e-7 of noise.
  *
- * Units: error = |difference - gradient| / max(|difference|, |gradient|, a tenth of the tensor's
- * root mean square gradient): the last keeps entries that are nothing but noise from counting.
- * Cost: four forward passes an entry. Errors: none; a NaN anywhere gives an infinite error.
- * Ownership: the caller's memory; weights are changed and restored to the bit. Threads: none inside.
- * Source: the five-point stencil, M. Abramowitz and I. Stegun, 25.3.6.
+ * Units: error = |difference - gradient| / max(|difference|, |gradient|, a tenth of the
+ * tensor's root mean square gradient): the last keeps entries that are nothing but noise from
+ * counting. Cost: four forward passes an entry. Errors: none; a NaN anywhere gives an infinite
+ * error. Ownership: the caller's memory; weights are changed and restored to the bit. Threads:
+ * none inside. Source: the five-point stencil, M. Abramowitz and I. Stegun, 25.3.6.
  */
 #ifndef UNROLL_TRAIN_GRADCHECK_H
 #define UNROLL_TRAIN_GRADCHECK_H

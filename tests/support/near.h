@@ -1,6 +1,6 @@
 /*
- * Comparing floating-point numbers in tests. cmocka's own assert_float_equal lets NaN pass against
- * 0; these fail for NaN on either side and for infinities that are not equal.
+ * Comparing floating-point numbers in tests. cmocka's own assert_float_equal lets NaN pass
+ * against 0; these fail for NaN on either side and for infinities that are not equal.
  */
 #ifndef UNROLL_TESTS_NEAR_H
 #define UNROLL_TESTS_NEAR_H

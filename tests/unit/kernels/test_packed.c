@@ -1,7 +1,7 @@
 /*
- * Products with a packed matrix: to the bit the chain of fmaf that the header promises, where the
- * AVX2 kernels run; otherwise what the BLAS gives. Every count of rows and columns around the
- * tile's size, and nothing written beside y.
+ * Products with a packed matrix: to the bit the chain of fmaf that the header promises, where
+ * the AVX2 kernels run; otherwise what the BLAS gives. Every count of rows and columns around
+ * the tile's size, and nothing written beside y.
  */
 #include <setjmp.h>
 #include <stdarg.h>

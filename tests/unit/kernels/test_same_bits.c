@@ -1,7 +1,7 @@
 /*
- * Law: an element-wise result depends on the numbers, not on the machine. The kernels' sources are
- * compiled here once more, for the base machine (the bodies) and for AVX-512 (the wide functions),
- * and compared with the library's, which runs AVX2 where there is any.
+ * Law: an element-wise result depends on the numbers, not on the machine. The kernels' sources
+ * are compiled here once more, for the base machine (the bodies) and for AVX-512 (the wide
+ * functions), and compared with the library's, which runs AVX2 where there is any.
  */
 #define UR_VECTOR_TARGET   "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"
 #define ur_exp             here_exp

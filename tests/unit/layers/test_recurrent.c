@@ -1,6 +1,6 @@
 /*
- * The recurrent layer against a plain float64 LSTM that is written from the equations, one row, one
- * unit, one step at a time; its gradients against central differences of that twin.
+ * The recurrent layer against a plain float64 LSTM that is written from the equations, one row,
+ * one unit, one step at a time; its gradients against central differences of that twin.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Laws of a whole shard: padding changes nothing, nothing is left over from the shard before. */
+/* Laws of a whole shard: padding changes nothing, and nothing is left from the shard before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

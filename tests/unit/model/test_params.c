@@ -94,7 +94,7 @@ static void check_spread(const struct ur_tensor *tensor, const float *weights)
     const double n = (double)tensor->count;
     const double variance = tensor->init == UR_TENSOR_GLOROT ? 2.0 / (in + out) : 1.0 / in;
     const struct moments m = measure(weights + tensor->offset, tensor->count);
-    /* Five standard errors; the square of a normal number varies more than that of a uniform. */
+    /* Five standard errors; a normal number's square varies more than a uniform one's. */
     assert_near(m.mean, 0.0, 5.0 * sqrt(variance / n));
     assert_near(m.square, variance, 5.0 * variance * sqrt(2.0 / n));
     if (tensor->init == UR_TENSOR_GLOROT)
