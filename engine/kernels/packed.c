@@ -1,8 +1,9 @@
 /*
  * A tile of up to 6 rows by 16 columns lives in twelve of the sixteen vector registers while k
- * runs; two more hold a row of the panel, one an element of x. Rows are cut evenly, 32
- * into 6+6+5+5+5+5 and never 6+6+6+6+6+2: it takes eight chains or more to hide the latency of
- * a fused multiply-add. Every sum is a chain over k whatever the tile, so no cut reaches the bits.
+ * runs; two more hold a row of the panel, one an element of x. Rows are cut evenly,
+ * 32 into 6+6+5+5+5+5 and never 6+6+6+6+6+2: it takes eight chains or more to hide the latency
+ * of a fused multiply-add. Every sum is a chain over k whatever the tile, so no cut reaches the
+ * bits.
  *
  * Refused: blocking over k. A panel of 16 columns and 512 k is 32 KiB and stays in the first or
  * second cache while all rows of a shard pass, for every size that a CPU job has. Refused:
