@@ -35,12 +35,13 @@ export function lives(pid) {
   }
 }
 
-/** Starts unrolld; `stop` ends it and removes what this made. */
-export async function startDaemon({ state, args = [], env = {} } = {}) {
+/** Starts unrolld, behind another program where `wrap` names one; `stop` ends it and removes what this made. */
+export async function startDaemon({ state, args = [], env = {}, wrap = [] } = {}) {
   const folder = state ?? temporary();
+  const [program, ...rest] = [...wrap, path.join(bin, "unrolld"), "--listen", "127.0.0.1:0", "--state-dir", folder, ...args];
   const child = spawn(
-    path.join(bin, "unrolld"),
-    ["--listen", "127.0.0.1:0", "--state-dir", folder, ...args],
+    program,
+    rest,
     { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, UNROLL_DATASETS: "", ...env } },
   );
   let out = "";

@@ -6,7 +6,8 @@ import path from "node:path";
 import test, { after, before } from "node:test";
 import { gunzipSync } from "node:zlib";
 import http from "node:http";
-import { bin, remove, root, startDaemon, temporary, until } from "./lib.mjs";
+import net from "node:net";
+import { bin, remove, root, sleep, startDaemon, temporary, until } from "./lib.mjs";
 
 let daemon;
 before(async () => {
@@ -234,4 +235,29 @@ test("starts and stops twenty times, under requests, with exit code 0 each time"
     assert.deepEqual([end.code, end.signal], [0, null], end.log);
   }
   remove(state);
+});
+
+test("more clients than descriptors: it neither spins nor floods its log, and serves again afterwards", async () => {
+  const own = await startDaemon({ wrap: ["prlimit", "--nofile=64:64"] });
+  const cpuSeconds = () => {
+    const fields = readFileSync(`/proc/${own.child.pid}/stat`, "utf8").split(") ")[1].split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  };
+  const sockets = Array.from({ length: 200 }, () => {
+    const socket = net.connect(own.port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return socket;
+  });
+  let served = 0;
+  for (const socket of sockets) socket.once("data", () => served++);
+  await until("as many answers as connections are allowed", () => served >= 32, 10000);
+  const before = cpuSeconds();
+  await sleep(2000);
+  assert.ok(cpuSeconds() - before < 0.5, `${cpuSeconds() - before} s of processor time in 2 s of nothing to do`);
+  assert.ok(own.log().split("\n").length < 100, own.log());
+  for (const socket of sockets) socket.destroy();
+  await until("an answer", async () => (await own.api("GET", "/livez")).status === 200, 10000);
+  const end = await own.stop();
+  assert.deepEqual([end.code, end.signal], [0, null], end.log);
 });
