@@ -1,6 +1,6 @@
 /*
- * The daemon's settings, one table: file < environment (UNROLL_…) < flag. GET /v1/config shows
- * each with its source.
+ * The daemon's settings, one table: file < environment (UNROLL_...) < flag. GET /v1/config
+ * shows each with its source.
  *
  * Format: config/unrolld.json (every key present; "" or 0 asks for the default). A setting
  * `state_dir` is UNROLL_STATE_DIR in the environment and --state-dir as a flag. Errors:

@@ -1,6 +1,6 @@
 /*
- * Where a stream begins: at the first event, at an id that the client has seen, at the moment in
- * which it left, or now.
+ * Where a stream begins: at the first event, at an id that the client has seen, at the moment
+ * in which it left, or now.
  */
 #include "hub.h"
 

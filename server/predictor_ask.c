@@ -76,7 +76,7 @@ static enum ur_status read_file(struct ur_predictor *predictor, const char *file
                                 unsigned char **payload, size_t *bytes, struct ur_error *error)
 {
     enum { HEADER = 2 * sizeof(uint32_t) };
-    struct stat about;
+    struct stat about = {0};
     enum ur_status status = UR_OK;
     *payload = NULL;
     const int fd = openat(predictor->models_folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -43,9 +43,11 @@ struct ur_series_request {
     int32_t max_points; /* 1..10000; thinned series keep min, max and last of every bucket */
     bool csv;
 };
-/* Appends JSON {"job","series":{"train.loss":{"step":[…],"value":[…],"min":[…],"max":[…]}…}} or
- * CSV (step,name,…). Value is the last of its bucket. Non-finite: null. UR_BAD_REQUEST for an
- * unknown name, UR_NOT_FOUND for an unknown job. */
+/*
+ * Appends JSON {"job","series":{"train.loss":{"step":[],"value":[],"min":[],"max":[]}}} or CSV
+ * (step,name,name...). Value is the last of its bucket. Non-finite: null. UR_BAD_REQUEST for an
+ * unknown name, UR_NOT_FOUND for an unknown job.
+ */
 enum ur_status ur_store_series(struct ur_store *store, const struct ur_series_request *request,
                                struct ur_text *out, struct ur_error *error);
 

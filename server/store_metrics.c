@@ -40,16 +40,17 @@ static enum ur_status insert_confusion(struct ur_connection *connection, int64_t
                                        struct ur_error *error)
 {
     const size_t n = (size_t)confusion->classes * (size_t)confusion->classes;
-    unsigned char *bytes = malloc(n * sizeof(uint32_t));
+    const size_t n_bytes = n * sizeof(uint32_t);
+    unsigned char *bytes = malloc(n_bytes);
     if (!bytes)
         return ur_no_memory(error);
-    struct ur_writer writer = ur_writer_of(bytes, n * sizeof(uint32_t));
+    struct ur_writer writer = ur_writer_of(bytes, n_bytes);
     for (size_t i = 0; i < n; i++)
         ur_write_u32(&writer, confusion->counts[i]);
     const enum ur_status status =
         ur_sql_run(connection, error, "INSERT OR REPLACE INTO confusions VALUES (?,?,?,?,?)",
                    "iiiib", job, (int64_t)confusion->epoch, (int64_t)confusion->split,
-                   (int64_t)confusion->classes, (const void *)bytes, n * sizeof(uint32_t));
+                   (int64_t)confusion->classes, (const void *)bytes, n_bytes);
     free(bytes);
     return status;
 }

@@ -101,25 +101,25 @@ static enum ur_status find_statement(struct ur_connection *connection, const cha
 }
 
 /* Texts and blobs are borrowed: callers keep them until the statement has run. */
-static int bind(sqlite3_stmt *statement, const char *types, va_list values)
+static int bind(sqlite3_stmt *statement, const char *types, va_list *values)
 {
     int result = SQLITE_OK;
     for (int i = 0; types[i] && result == SQLITE_OK; i++) {
         const int at = i + 1;
         switch (types[i]) {
         case 't':
-            result = sqlite3_bind_text(statement, at, va_arg(values, const char *), -1,
+            result = sqlite3_bind_text(statement, at, va_arg(*values, const char *), -1,
                                        SQLITE_STATIC);
             break;
         case 'i':
-            result = sqlite3_bind_int64(statement, at, va_arg(values, int64_t));
+            result = sqlite3_bind_int64(statement, at, va_arg(*values, int64_t));
             break;
         case 'n':
-            result = sqlite3_bind_double(statement, at, va_arg(values, double));
+            result = sqlite3_bind_double(statement, at, va_arg(*values, double));
             break;
         case 'b': {
-            const void *bytes = va_arg(values, const void *);
-            result = sqlite3_bind_blob64(statement, at, bytes, va_arg(values, size_t),
+            const void *bytes = va_arg(*values, const void *);
+            result = sqlite3_bind_blob64(statement, at, bytes, va_arg(*values, size_t),
                                          SQLITE_STATIC);
             break;
         }
@@ -132,7 +132,7 @@ static int bind(sqlite3_stmt *statement, const char *types, va_list values)
 
 static enum ur_status start(struct ur_connection *connection, sqlite3_stmt **statement,
                             struct ur_error *error, const char *sql, const char *types,
-                            va_list values)
+                            va_list *values)
 {
     *statement = NULL;
     sqlite3_stmt *found = NULL;
@@ -153,7 +153,7 @@ enum ur_status ur_sql_start(struct ur_connection *connection, sqlite3_stmt **sta
 {
     va_list values;
     va_start(values, types);
-    const enum ur_status status = start(connection, statement, error, sql, types, values);
+    const enum ur_status status = start(connection, statement, error, sql, types, &values);
     va_end(values);
     return status;
 }
@@ -183,7 +183,7 @@ enum ur_status ur_sql_run(struct ur_connection *connection, struct ur_error *err
     bool row = true;
     va_list values;
     va_start(values, types);
-    enum ur_status status = start(connection, &statement, error, sql, types, values);
+    enum ur_status status = start(connection, &statement, error, sql, types, &values);
     va_end(values);
     while (status == UR_OK && row)
         status = ur_sql_next(connection, statement, &row, error);
@@ -205,7 +205,7 @@ enum ur_status ur_sql_integer(struct ur_connection *connection, int64_t *out, in
     bool row = false;
     va_list values;
     va_start(values, types);
-    enum ur_status status = start(connection, &statement, error, sql, types, values);
+    enum ur_status status = start(connection, &statement, error, sql, types, &values);
     va_end(values);
     *out = fallback;
     if (status == UR_OK)

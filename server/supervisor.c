@@ -111,35 +111,40 @@ static void revive(struct ur_supervisor *supervisor, struct ur_job *job)
     }
 }
 
+/* Parses the spec of a job that has not ended. One that this version no longer accepts ends its
+ * job, not the daemon. */
+static enum ur_status restore_spec(struct ur_supervisor *supervisor, struct ur_job *job,
+                                   struct ur_error *error)
+{
+    struct ur_error wrong = {0};
+    const char *json = job->row.spec ? job->row.spec : "";
+    if (ur_job_state_ended(job->row.state))
+        return UR_OK;
+    job->spec = malloc(sizeof *job->spec);
+    if (!job->spec)
+        return ur_no_memory(error);
+    if (ur_spec_parse(job->spec, json, strlen(json), NULL, &wrong) != UR_OK)
+        ur_job_end(supervisor, job, UR_JOB_FAILED, &wrong, NULL, NULL);
+    return UR_OK;
+}
+
 static enum ur_status restore(void *context, struct ur_job_row *row, struct ur_error *error)
 {
     struct ur_supervisor *supervisor = context;
     struct ur_job *job = calloc(1, sizeof *job);
-    enum ur_status status = job ? UR_OK : ur_no_memory(error);
-    if (status == UR_OK) {
-        job->row = *row;
-        if (!row->tags)
-            job->row.tags = strdup("[]");
-        if (!job->row.tags || !row->spec)
-            status = ur_no_memory(error);
-    } else {
+    if (!job) {
         ur_job_row_release(row);
+        return ur_no_memory(error);
     }
-    if (status == UR_OK && !ur_job_state_ended(row->state)) {
-        job->spec = malloc(sizeof *job->spec);
-        if (!job->spec)
-            status = ur_no_memory(error);
-        else
-            status = ur_spec_parse(job->spec, row->spec, strlen(row->spec), NULL, error);
-    }
-    if (status == UR_OK && !ur_job_add(supervisor, job))
-        status = ur_no_memory(error);
-    if (status != UR_OK) {
-        ur_job_destroy(job);
-        return status;
-    }
+    job->row = *row;
     ur_copy(supervisor->last_id, sizeof supervisor->last_id, row->id);
-    return UR_OK;
+    if (!job->row.tags)
+        job->row.tags = strdup("[]");
+    if (!job->row.tags || !ur_job_add(supervisor, job)) {
+        ur_job_destroy(job);
+        return ur_no_memory(error);
+    }
+    return restore_spec(supervisor, job, error);
 }
 
 static enum ur_status open_folders(struct ur_supervisor *supervisor, struct ur_error *error)

@@ -80,8 +80,8 @@ struct ur_job_filter {
     const char *cursor; /* NULL: from the newest */
     int32_t limit;      /* 1..500 */
 };
-/* Appends {"items":[…],"next":…}; next (the cursor of the next page, "" at the end) also goes
- * to next_id for the Link header. Never waits. */
+/* Appends {"items":[],"next":...}; next (the cursor of the next page, "" at the end) also
+ * goes to next_id for the Link header. Never waits. */
 enum ur_status ur_supervisor_list(struct ur_supervisor *supervisor,
                                   const struct ur_job_filter *filter, struct ur_text *json,
                                   char next_id[UR_JOB_ID_BYTES], struct ur_error *error);

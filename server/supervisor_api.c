@@ -239,7 +239,7 @@ enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char
         number = job->row.number;
     }
     pthread_mutex_unlock(&supervisor->mutex);
-    if (status != UR_OK)
+    if (status != UR_OK || !job)
         return status;
     /* Files first: a kill in between leaves an ended job without its log, and no folder that
      * nobody knows. */

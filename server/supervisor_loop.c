@@ -213,7 +213,8 @@ void *ur_supervisor_main(void *argument)
             set_fds(fds + 4 + FDS_PER_RUN * n_polled, &run->worker);
             polled[n_polled++] = run;
         }
-        poll(fds, (nfds_t)(4 + FDS_PER_RUN * n_polled), more ? 0 : patience_ms(supervisor));
+        const nfds_t n_fds = 4 + FDS_PER_RUN * (nfds_t)n_polled;
+        poll(fds, n_fds, more ? 0 : patience_ms(supervisor));
         more = false;
         uint64_t count;
         if (fds[0].revents && read(supervisor->wake_fd, &count, sizeof count) < 0)
