@@ -47,12 +47,20 @@ void ur_json_string(struct ur_text *json, const char *text)
     ur_text_append(json, "\"", 1);
 }
 
+/* Nearly every number here was a float once, and 0.005 must not come out as 0.00499999989. */
 void ur_json_number(struct ur_text *json, double value)
 {
-    if (isfinite(value))
-        ur_text_format(json, "%.9g", value);
-    else
+    char text[32];
+    if (!isfinite(value)) {
         ur_text_append(json, "null", 4);
+        return;
+    }
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtof(text, NULL) == (float)value)
+            break;
+    }
+    ur_text_append(json, text, strlen(text));
 }
 
 void ur_json_time(struct ur_text *json, int64_t wall_us)

@@ -161,7 +161,7 @@ static void print_csv(struct ur_text *out, const struct series *series, size_t n
                 continue;
             const double value = series[i].points[at[i]++].last;
             if (isfinite(value))
-                ur_text_format(out, "%.9g", value);
+                ur_json_number(out, value);
         }
         ur_text_append(out, "\n", 1);
     }

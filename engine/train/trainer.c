@@ -46,8 +46,7 @@ static enum ur_status load(struct ur_run *run, struct ur_error *error)
     return status;
 }
 
-/* Looks whether there is the memory before any of it is taken; the data are there already. A
- * checkpoint is put together in memory: weights and both moments once more. */
+/* Looks whether there is the memory before any of it is taken; the data are there already. */
 static enum ur_status admit(const struct ur_run *run, size_t *memory_bytes,
                             struct ur_error *error)
 {
@@ -56,7 +55,7 @@ static enum ur_status admit(const struct ur_run *run, size_t *memory_bytes,
                                         run->request->threads, &plan, error);
     if (status != UR_OK)
         return status;
-    *memory_bytes = plan.total_bytes + 3 * run->model.params.n_floats * sizeof(float);
+    *memory_bytes = plan.total_bytes;
     return ur_memory_check(*memory_bytes, plan.data_bytes, error);
 }
 
