@@ -107,14 +107,13 @@ void ur_worker_hello(struct ur_worker *worker, const struct ur_train_start *star
     struct ur_writer writer = ur_emit_begin(&worker->emit);
     ur_record_hello_write(&writer, &hello);
     ur_emit_commit(&worker->emit, UR_RECORD_HELLO, &writer);
-    worker->greeted = true;
 }
 
 void ur_worker_phase(struct ur_worker *worker, enum ur_phase phase, float done)
 {
     int64_t now_us = ur_clock_us();
     bool same = worker->told_phase == (uint32_t)phase && done > 0;
-    if (!worker->greeted || (same && now_us - worker->told_us < PHASE_EVERY_US))
+    if (same && now_us - worker->told_us < PHASE_EVERY_US)
         return;
     worker->told_us = now_us;
     worker->told_phase = phase;

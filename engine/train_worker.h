@@ -15,7 +15,6 @@
 struct ur_worker {
     struct ur_emit emit;
     struct ur_frame_reader commands;
-    bool greeted;    /* HELLO is out: phases before it are not told */
     int64_t told_us; /* when a phase was last told */
     uint32_t told_phase;
 };

@@ -93,6 +93,8 @@ static enum ur_status take_phase(struct ur_supervisor *supervisor, struct ur_run
     const enum ur_status status = ur_record_phase_read(frame, &phase, error);
     if (status != UR_OK)
         return status;
+    if (!run->greeted && phase.phase != UR_PHASE_LOADING)
+        return broke(error, "it did not say hello first");
     pthread_mutex_lock(&supervisor->mutex);
     run->job->phase = phase.phase;
     run->job->phase_done = phase.done;
@@ -282,8 +284,10 @@ static enum ur_status take_record(struct ur_supervisor *supervisor, struct ur_ru
 {
     if (run->ended)
         return broke(error, "something follows its end");
-    /* What fails before the greeting is told by an END of its own. */
-    if (!run->greeted && frame->type != UR_RECORD_HELLO && frame->type != UR_RECORD_END)
+    /* A worker says hello once its data are loaded. Until then a phase shows that it lives, and
+     * what fails is told by an END of its own. */
+    if (!run->greeted && frame->type != UR_RECORD_HELLO && frame->type != UR_RECORD_PHASE &&
+        frame->type != UR_RECORD_END)
         return broke(error, "it did not say hello first");
     switch ((enum ur_record_type)frame->type) {
     case UR_RECORD_HELLO:

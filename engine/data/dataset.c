@@ -7,12 +7,36 @@
 #include "unroll/text.h"
 #include "unroll/wire.h"
 
-enum { UR_LEAST_TEST_IMAGES = 10, UR_TEST_SHARE = 6 };
+enum {
+    UR_LEAST_TEST_IMAGES = 10,
+    UR_TEST_SHARE = 6,
+    UR_DIGEST_CHUNK = 4 << 20 /* bytes between two reports: about ten milliseconds */
+};
 
-static void report(const struct ur_dataset_request *request, float done)
+/* How much of the work is done once the bytes are there and only their digest is missing. */
+static const float READ_SHARE = 0.9f;
+
+static enum ur_status report(const struct ur_dataset_request *request, float done)
 {
-    if (request->progress)
-        request->progress(request->context, done);
+    return request->progress ? request->progress(request->context, done) : UR_OK;
+}
+
+/* A part of the work, and where it lies in the whole. */
+struct part_of_progress {
+    const struct ur_dataset_request *request;
+    float begin, share;
+};
+
+static enum ur_status report_part(void *context, float done)
+{
+    const struct part_of_progress *part = context;
+    return report(part->request, part->begin + part->share * done);
+}
+
+/* Where it begins: the bytes that come say nothing about how many are still to come. */
+static enum ur_status report_begin(void *context)
+{
+    return report_part(context, 0);
 }
 
 /* Labels are digested as u16 little-endian, whatever the machine. */
@@ -39,20 +63,42 @@ static void digest_shape(struct ur_digest *digest, const struct ur_data_shape *s
     ur_digest_update(digest, bytes, sizeof bytes);
 }
 
-static void digest_dataset(struct ur_dataset *dataset)
+static enum ur_status digest_images(struct ur_digest *digest, const uint8_t *bytes,
+                                    size_t count, struct part_of_progress *part)
 {
+    enum ur_status status = UR_OK;
+    for (size_t done = 0; done < count && status == UR_OK; done += UR_DIGEST_CHUNK) {
+        const size_t left = count - done;
+        ur_digest_update(digest, bytes + done, left < UR_DIGEST_CHUNK ? left : UR_DIGEST_CHUNK);
+        status = report_part(part, (float)done / (float)count);
+    }
+    return status;
+}
+
+static enum ur_status digest_dataset(struct ur_dataset *dataset,
+                                     const struct ur_dataset_request *request)
+{
+    const float rest = 1 - READ_SHARE;
+    struct part_of_progress train = {request, READ_SHARE, rest * 0.8f};
+    struct part_of_progress test = {request, train.begin + train.share, rest * 0.2f};
     const struct ur_data_shape *shape = &dataset->shape;
     const size_t image = (size_t)shape->steps * (size_t)shape->width;
     struct ur_digest digest;
     unsigned char result[UR_SHA256_BYTES];
     ur_digest_init(&digest);
     digest_shape(&digest, shape);
-    ur_digest_update(&digest, dataset->train_x, (size_t)shape->n_train * image);
+    enum ur_status status =
+        digest_images(&digest, dataset->train_x, (size_t)shape->n_train * image, &train);
+    if (status != UR_OK)
+        return status;
     digest_labels(&digest, dataset->train_y, shape->n_train);
-    ur_digest_update(&digest, dataset->test_x, (size_t)shape->n_test * image);
+    status = digest_images(&digest, dataset->test_x, (size_t)shape->n_test * image, &test);
+    if (status != UR_OK)
+        return status;
     digest_labels(&digest, dataset->test_y, shape->n_test);
     ur_digest_final(&digest, result);
     ur_hex(result, sizeof result, dataset->sha256);
+    return UR_OK;
 }
 
 /* The built-in set. */
@@ -61,17 +107,6 @@ static int32_t digits_test_count(int32_t n_train)
 {
     const int32_t count = n_train / UR_TEST_SHARE;
     return count < UR_LEAST_TEST_IMAGES ? UR_LEAST_TEST_IMAGES : count;
-}
-
-struct part_of_progress {
-    const struct ur_dataset_request *request;
-    float begin, share;
-};
-
-static void report_part(void *context, float done)
-{
-    const struct part_of_progress *part = context;
-    report(part->request, part->begin + part->share * done);
 }
 
 static enum ur_status open_digits(struct ur_dataset *dataset,
@@ -97,19 +132,20 @@ static enum ur_status open_digits(struct ur_dataset *dataset,
     if (!dataset->train_x || !dataset->train_y || !dataset->test_x || !dataset->test_y)
         return ur_fail(error, UR_NO_MEMORY, "There is no memory for %zu images.", n_all);
 
-    struct part_of_progress part = {request, 0, (float)n_train / (float)n_all};
+    struct part_of_progress part = {request, 0, READ_SHARE * (float)n_train / (float)n_all};
     struct ur_digits_job job = {.seed = request->seed,
                                 .split = UR_DIGITS_TRAIN,
                                 .count = n_train,
                                 .threads = request->threads,
                                 .progress = report_part,
                                 .context = &part};
-    ur_digits_draw_all(&job, dataset->train_x, dataset->train_y);
-    part = (struct part_of_progress){request, part.share, 1 - part.share};
+    enum ur_status status = ur_digits_draw_all(&job, dataset->train_x, dataset->train_y);
+    if (status != UR_OK)
+        return status;
+    part = (struct part_of_progress){request, part.share, READ_SHARE - part.share};
     job.split = UR_DIGITS_TEST;
     job.count = n_test;
-    ur_digits_draw_all(&job, dataset->test_x, dataset->test_y);
-    return UR_OK;
+    return ur_digits_draw_all(&job, dataset->test_x, dataset->test_y);
 }
 
 /* Sets in IDX files. */
@@ -126,6 +162,10 @@ static enum ur_status read_parts(struct ur_idx parts[UR_PARTS],
         enum ur_status status = ur_gz_open(&gz, found->fds[i], found->names[i], error);
         if (status != UR_OK)
             return status;
+        struct part_of_progress part = {.request = request,
+                                        .begin = READ_SHARE * (float)i / UR_PARTS};
+        gz.watch = report_begin;
+        gz.context = &part;
         const bool images = i == UR_PART_TRAIN_IMAGES || i == UR_PART_TEST_IMAGES;
         status =
             ur_idx_read(&parts[i], &gz, images ? UR_IDX_IMAGES : UR_IDX_LABELS, room, error);
@@ -133,7 +173,6 @@ static enum ur_status read_parts(struct ur_idx parts[UR_PARTS],
         if (status != UR_OK)
             return status;
         room -= parts[i].n_bytes;
-        report(request, (float)(i + 1) / (UR_PARTS + 1));
     }
     return UR_OK;
 }
@@ -246,17 +285,20 @@ enum ur_status ur_dataset_open(struct ur_dataset *dataset,
 {
     *dataset = (struct ur_dataset){.name = ""};
     const bool built_in = strcmp(request->name, UR_DIGITS_NAME) == 0;
-    report(request, 0);
-    enum ur_status status =
-        built_in ? open_digits(dataset, request, error) : open_idx(dataset, request, error);
+    enum ur_status status = report(request, 0);
+    if (status == UR_OK)
+        status =
+            built_in ? open_digits(dataset, request, error) : open_idx(dataset, request, error);
+    if (status == UR_OK)
+        status = digest_dataset(dataset, request);
+    if (status == UR_OK)
+        status = report(request, 1);
     if (status != UR_OK) {
         ur_dataset_close(dataset);
         return status;
     }
     ur_copy(dataset->name, sizeof dataset->name, request->name);
     ur_copy(dataset->kind, sizeof dataset->kind, built_in ? UR_DIGITS_NAME : "idx");
-    digest_dataset(dataset);
-    report(request, 1);
     return UR_OK;
 }
 

@@ -10,7 +10,7 @@
  * Shapes: x [n][T][I] uint8 (0 background, 255 ink), y [n].
  * Cost: one pass over the files, a SHA-256 of the unpacked bytes. Memory: the unpacked bytes
  * and two a label. Errors: UR_UNKNOWN_DATASET (the message lists what there is), UR_BAD_DATASET
- * (the message names the file, what was found and the limit), UR_IO, UR_NO_MEMORY. Ownership:
+ * (the message names the file, what was found and the limit), UR_IO, UR_NO_MEMORY, what progress gives. Ownership:
  * _open fills the caller's struct, _close frees it (zeroed struct and NULL are fine). Threads:
  * read-only once open.
  */
@@ -44,8 +44,9 @@ struct ur_dataset_request {
     const char *extra_folder; /* searched last; NULL: none */
     int32_t threads; /* generators may use that many (no OpenMP in data/: pthreads); the bytes
                         never depend on it */
-    /* called now and then with 0..1 of the work done, from the calling thread; NULL: not */
-    void (*progress)(void *context, float done);
+    /* called many times a second with 0..1 of the work done, from the calling thread; anything
+     * but UR_OK ends the opening with that status; NULL: not called */
+    enum ur_status (*progress)(void *context, float done);
     void *context;
 };
 

@@ -202,7 +202,8 @@ struct crew {
     const struct ur_digits_job *job;
     uint8_t *images;
     uint16_t *labels;
-    atomic_int next; /* chunk */
+    atomic_int next;  /* chunk */
+    atomic_bool over; /* nobody wants the rest */
 };
 
 static bool draw_chunk(struct crew *crew)
@@ -213,7 +214,7 @@ static bool draw_chunk(struct crew *crew)
         ur_digits_draw(job->seed, job->split, (uint32_t)i, crew->images + i * UR_IMAGE_BYTES);
         crew->labels[i] = (uint16_t)(i % UR_DIGITS_CLASSES);
     }
-    return first + UR_CHUNK < job->count;
+    return first + UR_CHUNK < job->count && !atomic_load(&crew->over);
 }
 
 static void *draw_chunks(void *argument)
@@ -224,19 +225,23 @@ static void *draw_chunks(void *argument)
 }
 
 /* A thread that cannot be started is no error: the others draw its share. */
-void ur_digits_draw_all(const struct ur_digits_job *job, uint8_t *images, uint16_t *labels)
+enum ur_status ur_digits_draw_all(const struct ur_digits_job *job, uint8_t *images,
+                                  uint16_t *labels)
 {
+    enum ur_status status = UR_OK;
     struct crew crew = {.job = job, .images = images, .labels = labels};
     pthread_t threads[UR_DIGITS_MAX_THREADS];
     int32_t n_threads = 0;
     while (n_threads + 1 < job->threads && n_threads < UR_DIGITS_MAX_THREADS &&
            pthread_create(&threads[n_threads], NULL, draw_chunks, &crew) == 0)
         n_threads++;
-    while (draw_chunk(&crew)) {
+    while (status == UR_OK && draw_chunk(&crew)) {
         const float done = (float)atomic_load(&crew.next) * UR_CHUNK / (float)job->count;
         if (job->progress)
-            job->progress(job->context, done < 1 ? done : 1);
+            status = job->progress(job->context, done < 1 ? done : 1);
     }
+    atomic_store(&crew.over, status != UR_OK);
     for (int32_t i = 0; i < n_threads; i++)
         pthread_join(threads[i], NULL);
+    return status;
 }

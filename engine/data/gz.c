@@ -12,6 +12,9 @@ static enum ur_status gz_fill(struct ur_gz *gz, struct ur_error *error)
 {
     if (gz->n_packed > 0 || gz->at_end)
         return UR_OK;
+    const enum ur_status wish = gz->watch ? gz->watch(gz->context) : UR_OK;
+    if (wish != UR_OK)
+        return wish;
     ssize_t got;
     do
         got = read(gz->fd, gz->buffer, UR_GZ_BUFFER_BYTES);

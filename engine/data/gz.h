@@ -30,6 +30,10 @@ struct ur_gz {
     bool between;    /* no gzip member is open */
     bool zlib_begun; /* stream holds memory */
     z_stream stream;
+    /* called before each buffer is read from fd, if it is set after opening; anything but UR_OK
+     * ends the reading with that status */
+    enum ur_status (*watch)(void *context);
+    void *context;
 };
 
 /* Starts at fd's position. name is what messages call the file. */

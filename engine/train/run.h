@@ -49,6 +49,10 @@ struct ur_run {
 
 void ur_run_tell_phase(const struct ur_run *run, enum ur_phase phase, float done);
 
+/* Asks in the middle of long work whether somebody wants the run to end: gives UR_INTERRUPTED,
+ * UR_CANCELLED or UR_OK. Other commands wait in run->pending. */
+enum ur_status ur_run_listen(struct ur_run *run);
+
 /* Brings history.seconds up to now. */
 void ur_run_note_time(struct ur_run *run);
 

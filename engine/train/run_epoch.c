@@ -8,12 +8,8 @@ void ur_run_tell_phase(const struct ur_run *run, enum ur_phase phase, float done
     run->observer->phase(run->observer->context, phase, done);
 }
 
-/* Looks between two blocks whether somebody wants the run to end. A request to stop or to
- * checkpoint can wait until the evaluation is through. */
-static enum ur_status watch(void *context, float done)
+enum ur_status ur_run_listen(struct ur_run *run)
 {
-    struct ur_run *run = context;
-    ur_run_tell_phase(run, UR_PHASE_EVALUATING, done);
     enum ur_command command = run->observer->poll(run->observer->context);
     if (command == UR_COMMAND_NONE)
         return UR_OK;
@@ -22,6 +18,13 @@ static enum ur_status watch(void *context, float done)
     if (command == UR_COMMAND_SUSPEND)
         return UR_INTERRUPTED;
     return command == UR_COMMAND_CANCEL ? UR_CANCELLED : UR_OK;
+}
+
+static enum ur_status watch(void *context, float done)
+{
+    struct ur_run *run = context;
+    ur_run_tell_phase(run, UR_PHASE_EVALUATING, done);
+    return ur_run_listen(run);
 }
 
 enum ur_status ur_run_evaluate(struct ur_run *run, enum ur_split split, int32_t epoch,

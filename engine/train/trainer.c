@@ -20,9 +20,17 @@ int32_t ur_train_steps(const struct ur_spec *spec, int32_t n_train)
 
 /* Getting ready. */
 
-static void tell_loading(void *context, float done)
+static enum ur_status watch_loading(void *context, float done)
 {
-    ur_run_tell_phase(context, UR_PHASE_LOADING, done);
+    struct ur_run *run = context;
+    ur_run_tell_phase(run, UR_PHASE_LOADING, done);
+    return ur_run_listen(run);
+}
+
+static enum ur_status cancel(const struct ur_run *run, struct ur_error *error)
+{
+    ur_run_files_remove(run->request->folder);
+    return ur_fail(error, UR_CANCELLED, "The job was cancelled.");
 }
 
 static enum ur_status load(struct ur_run *run, struct ur_error *error)
@@ -33,12 +41,16 @@ static enum ur_status load(struct ur_run *run, struct ur_error *error)
                                               .seed = (uint64_t)request->spec->data.seed,
                                               .extra_folder = request->data_folder,
                                               .threads = request->threads,
-                                              .progress = tell_loading,
+                                              .progress = watch_loading,
                                               .context = run};
     if (mkdir(request->folder, 0777) != 0 && errno != EEXIST)
         return ur_fail_errno(error, errno, "The folder for the results cannot be made");
     ur_run_tell_phase(run, UR_PHASE_LOADING, 0);
     enum ur_status status = ur_dataset_open(&run->dataset, &wanted, error);
+    if (status == UR_CANCELLED)
+        return cancel(run, error);
+    if (status == UR_INTERRUPTED) /* a checkpoint of an earlier run stays the newest */
+        return ur_fail(error, status, "The job was interrupted while its data were loaded.");
     if (status == UR_OK)
         status = ur_order_init(&run->order, request->spec, &run->dataset.shape, error);
     if (status == UR_OK)
@@ -280,10 +292,8 @@ static enum ur_status end(struct ur_run *run, enum ur_status status, struct ur_e
 {
     if (status == UR_OK || status == UR_DIVERGED)
         status = finish(run, status, error);
-    if (status == UR_CANCELLED) {
-        ur_run_files_remove(run->request->folder);
-        return ur_fail(error, status, "The job was cancelled.");
-    }
+    if (status == UR_CANCELLED)
+        return cancel(run, error);
     if (status != UR_INTERRUPTED)
         return status;
     status = ur_run_save_last(run, error);

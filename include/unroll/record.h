@@ -5,8 +5,9 @@
  *
  * The worker never waits for the daemon: while the pipe is full, points of steps coalesce (the
  * oldest unsent ones are thinned, and counted in `dropped`), everything else is kept. EOF on fd
- * 0 means that the daemon is gone: finish the step, checkpoint, exit. The first record is
- * HELLO, the last is END; anything else before HELLO, or another version, is UR_PROTOCOL.
+ * 0 means that the daemon is gone: finish the step, checkpoint, exit. The last record is END.
+ * HELLO comes once the data are loaded; until then PHASE "loading" shows that the worker lives.
+ * Anything else before HELLO but END, or another version, is UR_PROTOCOL.
  *
  * Errors: decoding checks every length and every number: UR_PROTOCOL. Ownership: records hold
  * no pointers except where a field says that it borrows. Threads: pure functions.

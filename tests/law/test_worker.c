@@ -115,7 +115,10 @@ static void test_a_whole_job_in_records(void **state)
     struct ur_record_confusion confusion;
     int32_t told = 0, epochs = 0, tests = 0, models = 0;
     start(&daemon, brief);
-    assert_true(next(&daemon, &frame));
+    while (next(&daemon, &frame) && frame.type == UR_RECORD_PHASE) {
+        assert_int_equal(ur_record_phase_read(&frame, &phase, NULL), UR_OK);
+        assert_int_equal(phase.phase, UR_PHASE_LOADING);
+    }
     assert_int_equal(frame.type, UR_RECORD_HELLO);
     assert_int_equal(ur_record_hello_read(&frame, &hello, NULL), UR_OK);
     assert_int_equal(hello.steps, 60);
@@ -232,6 +235,52 @@ static void test_commands(void **state)
         assert_int_equal(is_there("model.unroll"), cases[i].model);
         tear_down(NULL);
         assert_int_equal(set_up(NULL), 0);
+    }
+}
+
+/* The data take half a minute to draw, so whatever ends the worker ends its loading. */
+static void test_a_worker_that_loads_listens(void **state)
+{
+    (void)state;
+    static const char slow[] = "{\"dataset\":\"digits\",\"data\":{\"count\":900000},"
+                               "\"model\":{\"hidden\":8},\"train\":{\"steps\":1}}";
+    enum { DAEMON_GONE = -1, SIGNAL = -2 };
+    static const struct {
+        int how;
+        enum ur_status status;
+        int code;
+    } cases[] = {{UR_COMMAND_CANCEL, UR_CANCELLED, 8},
+                 {UR_COMMAND_SUSPEND, UR_INTERRUPTED, 7},
+                 {DAEMON_GONE, UR_INTERRUPTED, 7},
+                 {SIGNAL, UR_INTERRUPTED, 7}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct daemon daemon;
+        struct ur_frame frame;
+        struct ur_record_phase phase = {0};
+        struct ur_record_end end;
+        start(&daemon, slow);
+        do {
+            assert_true(next(&daemon, &frame));
+            assert_int_equal(frame.type, UR_RECORD_PHASE);
+            assert_int_equal(ur_record_phase_read(&frame, &phase, NULL), UR_OK);
+        } while (phase.done <= 0);
+        if (cases[i].how == DAEMON_GONE) {
+            close(daemon.child.commands);
+            daemon.child.commands = -1;
+        } else if (cases[i].how == SIGNAL) {
+            assert_int_equal(kill(daemon.child.pid, SIGTERM), 0);
+        } else {
+            command(&daemon, (enum ur_command)cases[i].how);
+        }
+        do {
+            assert_true(next(&daemon, &frame));
+            assert_int_not_equal(frame.type, UR_RECORD_HELLO);
+        } while (frame.type != UR_RECORD_END);
+        assert_int_equal(ur_record_end_read(&frame, &end, NULL), UR_OK);
+        assert_int_equal(end.status, cases[i].status);
+        ur_frame_reader_release(&daemon.reader);
+        assert_int_equal(child_wait(&daemon.child), cases[i].code);
+        assert_false(is_there("last.ckpt"));
     }
 }
 
@@ -392,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_daemon_that_was_killed_suspends, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_commands, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_worker_that_loads_listens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_garbage_on_the_commands_suspends, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_daemon_that_does_not_read, set_up, tear_down),

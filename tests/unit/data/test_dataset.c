@@ -208,11 +208,50 @@ static void test_wrong_sets(void **state)
     ur_test_folder_remove(&folder);
 }
 
-static void note_progress(void *context, float done)
+static enum ur_status note_progress(void *context, float done)
 {
     float *last = context;
     assert_true(done >= *last && done <= 1);
     *last = done;
+    return UR_OK;
+}
+
+/* Wants the opening to end once a part of the work is done. */
+static enum ur_status give_up(void *context, float done)
+{
+    return done > *(float *)context ? UR_CANCELLED : UR_OK;
+}
+
+static void test_opening_can_be_given_up(void **state)
+{
+    (void)state;
+    static const float moments[] = {-1, 0, 0.5f, 0.99f};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        float moment = moments[i];
+        struct ur_dataset dataset;
+        const struct ur_dataset_request request = {.name = "digits",
+                                                   .count = 3000,
+                                                   .seed = 5,
+                                                   .threads = 2,
+                                                   .progress = give_up,
+                                                   .context = &moment};
+        assert_int_equal(ur_dataset_open(&dataset, &request, NULL), UR_CANCELLED);
+        assert_null(dataset.train_x);
+    }
+
+    struct ur_test_folder folder = ur_test_folder_make();
+    write_set(&folder, "tiny");
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        float moment = moments[i];
+        struct ur_dataset dataset;
+        const struct ur_dataset_request request = {.name = "tiny",
+                                                   .extra_folder = folder.path,
+                                                   .progress = give_up,
+                                                   .context = &moment};
+        assert_int_equal(ur_dataset_open(&dataset, &request, NULL), UR_CANCELLED);
+        assert_null(dataset.train_x);
+    }
+    ur_test_folder_remove(&folder);
 }
 
 static void test_digits(void **state)
@@ -254,9 +293,13 @@ int main(void)
 {
     unsetenv("UNROLL_DATASETS");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idx_set),      cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_search_order), cmocka_unit_test(test_names_are_no_paths),
-        cmocka_unit_test(test_wrong_sets),   cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_idx_set),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_search_order),
+        cmocka_unit_test(test_names_are_no_paths),
+        cmocka_unit_test(test_wrong_sets),
+        cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_opening_can_be_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,16 +203,31 @@ static inline int fake_hang(const char *out, bool stubborn)
         pause();
 }
 
-_Noreturn static inline void fake_flood(void)
+static inline void fake_phase(enum ur_phase phase, float done)
 {
     unsigned char buffer[16];
+    struct ur_writer writer = ur_writer_of(buffer, sizeof buffer);
+    ur_record_phase_write(&writer,
+                          &(struct ur_record_phase){.phase = (uint32_t)phase, .done = done});
+    fake_send(UR_RECORD_PHASE, &writer);
+}
+
+_Noreturn static inline void fake_flood(void)
+{
     fake_hello(UR_RECORD_VERSION, 0);
-    for (;;) {
-        struct ur_writer writer = ur_writer_of(buffer, sizeof buffer);
-        ur_record_phase_write(
-            &writer, &(struct ur_record_phase){.phase = UR_PHASE_TRAINING, .done = 0.5f});
-        fake_send(UR_RECORD_PHASE, &writer);
+    for (;;)
+        fake_phase(UR_PHASE_TRAINING, 0.5f);
+}
+
+/* Loads for two seconds, and shows it. */
+static inline int fake_load_slowly(const char *out)
+{
+    for (int i = 0; i < 20; i++) {
+        fake_phase(UR_PHASE_LOADING, (float)i / 20);
+        usleep(100000);
     }
+    fake_hello(UR_RECORD_VERSION, 0);
+    return fake_train_well(out, 1);
 }
 
 static inline int fake_flood_log(const char *out)
@@ -308,6 +323,10 @@ static inline int fake_act(const char *name, const char *out)
         fake_hello(UR_RECORD_VERSION + 1, 0), pause();
     if (strcmp(name, "backwards") == 0)
         fake_hello(UR_RECORD_VERSION, 0), fake_steps(5, 6), fake_steps(3, 4), pause();
+    if (strcmp(name, "loading") == 0)
+        return fake_load_slowly(out);
+    if (strcmp(name, "hasty") == 0)
+        fake_phase(UR_PHASE_TRAINING, 0), pause();
     if (strcmp(name, "unspoken") == 0)
         fake_steps(1, 2), pause();
     if (strcmp(name, "huge") == 0)

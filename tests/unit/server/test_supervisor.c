@@ -2,6 +2,7 @@
 #include "folder.h"
 
 #include <sqlite3.h>
+#include <sys/resource.h>
 
 #include "backend.h"
 #include "fake_predictor.h"
@@ -216,7 +217,7 @@ static void test_a_worker_that_ignores_sigterm_is_killed_and_resumed(void **stat
 
 static void test_a_worker_that_breaks_the_protocol_fails_its_job(void **state)
 {
-    static const char *const names[] = {"flood", "old", "backwards", "unspoken", "huge"};
+    static const char *const names[] = {"flood", "old", "backwards", "unspoken", "hasty", "huge"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char id[UR_JOB_ID_BYTES];
@@ -224,6 +225,19 @@ static void test_a_worker_that_breaks_the_protocol_fails_its_job(void **state)
         await_end(id, "failed");
         assert_true(backend_job_has(&b, id, "\"code\":\"protocol\""));
     }
+}
+
+static void test_a_worker_that_loads_for_long_is_heard(void **state)
+{
+    (void)state;
+    char id[UR_JOB_ID_BYTES];
+    be_impatient();
+    pthread_mutex_lock(&b.supervisor->mutex);
+    b.supervisor->patience.hello_us = 1000000; /* it loads for two seconds */
+    pthread_mutex_unlock(&b.supervisor->mutex);
+    submit("loading", id);
+    await_end(id, "succeeded");
+    assert_true(backend_job_has(&b, id, "\"restarts\":0,"));
 }
 
 static void test_half_a_frame_is_a_crash(void **state)
@@ -631,6 +645,93 @@ static void test_jobs_are_listed_by_page_state_and_tag(void **state)
     ur_text_release(&json);
 }
 
+static enum ur_status patch_name(const char *id, const char *name)
+{
+    struct ur_text json;
+    ur_text_init(&json, 1 << 16);
+    const struct ur_job_patch patch = {.n_tags = -1, .name = name};
+    const enum ur_status status =
+        ur_supervisor_patch(b.supervisor, id, &patch, &json, NULL);
+    ur_text_release(&json);
+    return status;
+}
+
+static void allow_files_of(rlim_t bytes)
+{
+    const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static bool refused_by_disk(enum ur_status status)
+{
+    return status == UR_IO || status == UR_DISK_FULL;
+}
+
+/* No file may grow: what is refused is not done, and nobody waits for the disk. */
+static void test_what_a_full_disk_refuses_is_not_done(void **state)
+{
+    (void)state;
+    char running[UR_JOB_ID_BYTES], queued[UR_JOB_ID_BYTES], path[UR_TEST_PATH_BYTES], name[128];
+    submit("obey", running);
+    assert_true(backend_await(&b, running, "\"step\":5,"));
+    pthread_mutex_lock(&b.supervisor->mutex);
+    b.config.max_jobs = 1;
+    pthread_mutex_unlock(&b.supervisor->mutex);
+    submit("good", queued);
+    snprintf(name, sizeof name, "state/jobs/%s", queued);
+    assert_int_equal(mkdir(ur_test_path(&folder, name, path), 0700), 0);
+    snprintf(name, sizeof name, "state/jobs/%s/last.ckpt", queued);
+    ur_test_write(ur_test_path(&folder, name, path), "x", 1);
+
+    allow_files_of(4096);
+    for (int i = 0; i < 2; i++)
+        assert_true(refused_by_disk(command(queued, UR_JOB_COMMAND_CANCEL)));
+    assert_true(refused_by_disk(command(running, UR_JOB_COMMAND_CANCEL)));
+    assert_true(refused_by_disk(patch_name(queued, "other")));
+    assert_int_equal(access(path, F_OK), 0);
+    assert_true(backend_job_has(&b, queued, "\"name\":\"good\","));
+    assert_true(backend_job_has(&b, queued, "\"state\":\"queued\""));
+    assert_true(backend_job_has(&b, running, "\"state\":\"running\""));
+    allow_files_of(RLIM_INFINITY);
+
+    assert_int_equal(patch_name(queued, "crash"), UR_OK);
+    assert_int_equal(command(running, UR_JOB_COMMAND_STOP), UR_OK);
+    await_end(running, "stopped");
+    await_end(queued, "succeeded");
+    assert_true(backend_job_has(&b, queued, "\"name\":\"crash\","));
+}
+
+static void test_nothing_follows_the_end(void **state)
+{
+    (void)state;
+    char id[UR_JOB_ID_BYTES];
+    submit("good", id);
+    await_end(id, "succeeded");
+    const int64_t last = events_of(id)->next;
+    assert_int_equal(patch_name(id, "other"), UR_OK);
+    assert_true(backend_job_has(&b, id, "\"name\":\"other\","));
+    assert_int_equal(events_of(id)->next, last);
+    restart();
+    assert_true(backend_job_has(&b, id, "\"name\":\"other\","));
+}
+
+static void test_tags_of_a_patch_do_not_repeat(void **state)
+{
+    (void)state;
+    static const char same[2][UR_NAME_BYTES] = {"a", "a"};
+    char id[UR_JOB_ID_BYTES];
+    struct ur_text json;
+    struct ur_error error = {0};
+    b.config.max_jobs = 0;
+    submit("good", id);
+    ur_text_init(&json, 1 << 16);
+    const struct ur_job_patch patch = {.tags = same, .n_tags = 2};
+    assert_int_equal(ur_supervisor_patch(b.supervisor, id, &patch, &json, &error),
+                     UR_INVALID_SPEC);
+    ur_text_release(&json);
+    assert_true(backend_job_has(&b, id, "\"tags\":[\"tagged\"]"));
+}
+
 static void test_an_ended_job_can_be_removed(void **state)
 {
     (void)state;
@@ -687,6 +788,7 @@ int main(int argc, char **argv)
         JOB_TEST(test_a_hanging_worker_is_killed_and_resumed),
         JOB_TEST(test_a_worker_that_ignores_sigterm_is_killed_and_resumed),
         JOB_TEST(test_a_worker_that_breaks_the_protocol_fails_its_job),
+        JOB_TEST(test_a_worker_that_loads_for_long_is_heard),
         JOB_TEST(test_half_a_frame_is_a_crash),
         JOB_TEST(test_a_flood_of_log_lines_is_cut),
         JOB_TEST(test_what_a_worker_refuses_is_told),
@@ -704,10 +806,14 @@ int main(int argc, char **argv)
         JOB_TEST(test_a_stop_that_was_acknowledged_survives_a_restart),
         JOB_TEST(test_a_spec_that_is_no_longer_valid_ends_its_job_alone),
         JOB_TEST(test_jobs_are_listed_by_page_state_and_tag),
+        JOB_TEST(test_what_a_full_disk_refuses_is_not_done),
+        JOB_TEST(test_nothing_follows_the_end),
+        JOB_TEST(test_tags_of_a_patch_do_not_repeat),
         JOB_TEST(test_an_ended_job_can_be_removed),
         JOB_TEST(test_two_workers_never_share_a_folder),
     };
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     ur_log_setup("test", UR_LOG_ERROR + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ struct witness {
     int n_epochs;
     int n_last, n_best, n_model;
     int evaluations;
-    bool evaluating;
+    bool loading, evaluating;
     struct ur_train_start start;
     struct ur_train_result result;
     struct ur_error error;
@@ -41,6 +41,7 @@ struct witness {
 static void on_phase(void *context, enum ur_phase phase, float done)
 {
     struct witness *witness = context;
+    witness->loading = phase == UR_PHASE_LOADING;
     witness->evaluating = phase == UR_PHASE_EVALUATING;
     witness->evaluations += witness->evaluating && done <= 0;
 }
@@ -84,7 +85,7 @@ static enum ur_command on_poll(void *context)
     struct witness *witness = context;
     const bool now = witness->at_evaluation > 0
                          ? witness->evaluating && witness->evaluations == witness->at_evaluation
-                         : witness->n_points == witness->at_step;
+                         : witness->n_points == witness->at_step && !witness->loading;
     return now ? witness->command : UR_COMMAND_NONE;
 }
 
