@@ -43,8 +43,15 @@ static enum ur_status add_job(struct ur_watcher *watcher, const char *job, int64
     if (!channel)
         return ur_no_memory(error);
     seen = seen < tail->sequence ? seen : tail->sequence;
+    for (int32_t i = 0; i < watcher->n_entries; i++)
+        if (watcher->entries[i].channel == channel) { /* it was named twice */
+            pthread_mutex_lock(&hub->mutex);
+            ur_channel_drop(hub, channel);
+            pthread_mutex_unlock(&hub->mutex);
+            return UR_OK;
+        }
     watcher->entries[watcher->n_entries++] = (struct ur_watch_entry){
-        .channel = channel, .seen = seen, .ended = tail->ended && seen == tail->sequence};
+        .channel = channel, .seen = seen, .ended = tail->end > 0 && seen >= tail->end};
     watcher->replaying = watcher->replaying || seen < tail->sequence;
     return UR_OK;
 }
@@ -99,29 +106,69 @@ static enum ur_status place_named(struct ur_watcher *watcher,
     return status;
 }
 
+/* Takes "<job>:<sequence>" from the front of a list; false where something else stands. */
+static bool take_id(const char **list, char job[UR_JOB_ID_BYTES])
+{
+    const size_t bytes = strcspn(*list, ","), length = strcspn(*list, ":");
+    const bool fits = length < bytes && length < UR_JOB_ID_BYTES;
+    if (fits)
+        ur_copy(job, length + 1, *list);
+    *list += bytes + ((*list)[bytes] == ',');
+    return fits;
+}
+
+/* Notes that a watcher of all jobs has seen the events of one up to a sequence. */
+static enum ur_status add_seen(struct ur_watcher *watcher, const char *job, int64_t sequence,
+                               struct ur_error *error)
+{
+    struct ur_hub *hub = watcher->hub;
+    enum ur_status status = UR_OK;
+    pthread_mutex_lock(&hub->mutex);
+    struct ur_channel *channel = ur_channel_take(hub, job);
+    struct ur_watch_entry *entry =
+        channel ? ur_watch_entry(watcher, channel, sequence + 1) : NULL;
+    if (!entry)
+        status = ur_no_memory(error);
+    else if (entry->seen < sequence)
+        entry->seen = sequence;
+    ur_channel_drop(hub, channel);
+    pthread_mutex_unlock(&hub->mutex);
+    return status;
+}
+
+/* A watcher of all jobs goes on at the earliest event that its list of ids names, and does not
+ * get again what the list says it has of each job. */
 static enum ur_status place_all(struct ur_watcher *watcher,
                                 const struct ur_watch_request *request, int64_t now,
                                 struct ur_error *error)
 {
+    struct ur_store *store = watcher->hub->store;
+    const char *list = request->last_event_id ? request->last_event_id : "";
+    int64_t earliest = INT64_MAX;
+    enum ur_status status = UR_OK;
     watcher->all = true;
     watcher->position = now;
-    if (!request->last_event_id)
-        return UR_OK;
-    const char *colon = strchr(request->last_event_id, ':');
-    char job[UR_JOB_ID_BYTES];
-    if (!colon || (size_t)(colon - request->last_event_id) >= sizeof job)
-        return UR_OK;
-    ur_copy(job, (size_t)(colon - request->last_event_id) + 1, request->last_event_id);
-    const int64_t sequence = sequence_in(request->last_event_id, job);
-    int64_t number = 0;
-    if (sequence < 0)
-        return UR_OK;
-    const enum ur_status status =
-        ur_store_event_number(watcher->hub->store, job, sequence, &number, error);
-    if (status != UR_OK || number == 0)
+    while (*list && status == UR_OK) {
+        char job[UR_JOB_ID_BYTES];
+        int64_t number = 0;
+        const int64_t sequence =
+            take_id(&list, job) ? sequence_in(request->last_event_id, job) : -1;
+        if (sequence < 0)
+            continue;
+        status = ur_store_event_number(store, job, sequence, &number, error);
+        if (status != UR_OK || number == 0)
+            continue;
+        earliest = number < earliest ? number : earliest;
+        struct ur_events_tail tail;
+        status = ur_store_events_tail(store, job, &tail, error);
+        if (status == UR_OK)
+            status = add_seen(watcher, job, sequence < tail.sequence ? sequence : tail.sequence,
+                              error);
+    }
+    if (status != UR_OK || earliest == INT64_MAX)
         return status;
-    watcher->position = number;
-    watcher->replaying = number < now;
+    watcher->position = earliest;
+    watcher->replaying = earliest < now;
     return UR_OK;
 }
 

@@ -50,7 +50,7 @@ static bool add_event(void *context, const struct ur_event *event)
     if (entry && event->sequence > entry->seen) {
         ur_event_print(&replay->text, event);
         entry->seen = event->sequence;
-        entry->ended = event->last;
+        entry->ended = entry->ended || event->last;
     }
     return replay->text.length < UR_REPLAY_BYTES && ++replay->n_scanned < MAX_SCANNED;
 }

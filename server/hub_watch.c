@@ -119,7 +119,7 @@ static void skip_to_newest(struct ur_watcher *watcher)
             continue;
         hub->gaps_total += entry->channel->sequence - 1 > entry->seen;
         entry->seen = entry->channel->sequence;
-        entry->ended = entry->channel->newest->last;
+        entry->ended = entry->ended || entry->channel->newest->last;
     }
     watcher->position = hub->last_number;
     watcher->pending = 0;
@@ -142,7 +142,7 @@ static void take_next(struct ur_watcher *watcher)
         if (!entry || block->sequence <= entry->seen)
             continue;
         entry->seen = block->sequence;
-        entry->ended = block->last;
+        entry->ended = entry->ended || block->last;
         watcher->pending -= block->length < watcher->pending ? block->length : watcher->pending;
         block->refs++;
         watcher->out = block;

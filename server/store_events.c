@@ -3,6 +3,8 @@
 #include "store_jobs.h"
 #include "store_sql.h"
 
+enum { LATE_EVENTS = 64 };
+
 static enum ur_status read_tail(struct ur_connection *reader, const char *job,
                                 struct ur_events_tail *tail, struct ur_error *error)
 {
@@ -12,7 +14,7 @@ static enum ur_status read_tail(struct ur_connection *reader, const char *job,
     enum ur_status status = ur_store_job_number(reader, job, &number, error);
     if (status == UR_OK)
         status = ur_sql_start(reader, &statement, error,
-                              "SELECT sequence, number, name='end' FROM events WHERE job=? "
+                              "SELECT sequence, number FROM events WHERE job=? "
                               "ORDER BY sequence DESC LIMIT 1",
                               "i", number);
     if (status == UR_OK)
@@ -20,9 +22,14 @@ static enum ur_status read_tail(struct ur_connection *reader, const char *job,
     if (row) {
         tail->sequence = ur_sql_column_integer(statement, 0);
         tail->number = ur_sql_column_integer(statement, 1);
-        tail->ended = ur_sql_column_integer(statement, 2) != 0;
     }
     ur_sql_end(statement);
+    /* The end is the last event; but earlier versions let a few changes of the name follow. */
+    if (row && status == UR_OK)
+        status = ur_sql_integer(reader, &tail->end, 0, error,
+                                "SELECT max(sequence) FROM events WHERE job=? AND sequence>? "
+                                "AND name='end'",
+                                "ii", number, tail->sequence - LATE_EVENTS);
     return status;
 }
 

@@ -12,7 +12,7 @@
 struct ur_events_tail {
     int64_t sequence; /* of the newest event; 0: none */
     int64_t number;
-    bool ended; /* the newest is `end` */
+    int64_t end; /* sequence of `end`; 0: it has not come */
 };
 /* UR_NOT_FOUND for an unknown job. */
 enum ur_status ur_store_events_tail(struct ur_store *store, const char *job,

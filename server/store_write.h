@@ -7,6 +7,8 @@
  * A write whose run fails with a reason of its own (UR_CONFLICT, UR_NOT_FOUND …) is undone
  * alone. When the disk fails, the whole group is undone: writes with keep set stay at the head
  * of the queue and are tried again every half second, all others are answered with the failure.
+ * A write that somebody waits for is never kept: a disk that is full would hold every thread
+ * that answers clients.
  *
  * Ownership: the queue owns a write from put until done; then it is released, or goes back to
  * who waits for it. Threads: put from any; run and done on the writer's thread, done without a
@@ -36,7 +38,7 @@ struct ur_write {
     void (*done)(struct ur_store *store, struct ur_write *write, const struct ur_error *error);
     /* frees a write that nobody waits for; NULL: the caller frees it some other way */
     void (*release)(struct ur_write *write);
-    bool keep; /* survives a failing disk */
+    bool keep; /* survives a failing disk; a ticket clears it */
 
     /* the queue's */
     struct ur_write *next;

@@ -127,6 +127,34 @@ static void finish_failed(struct ur_store *store, struct ur_write *group,
     pthread_mutex_unlock(&store->mutex);
 }
 
+/* Answers everybody who waits further back, too: what is kept may be more than a group, and then
+ * their turn would not come before the disk is well again. */
+static void finish_waiting(struct ur_store *store, const struct ur_error *error)
+{
+    struct ur_write *answered = NULL, **end = &answered, *last = NULL;
+    pthread_mutex_lock(&store->mutex);
+    for (struct ur_write **link = &store->head; *link;) {
+        struct ur_write *write = *link;
+        if (write->keep) {
+            last = write;
+            link = &write->next;
+            continue;
+        }
+        *link = write->next;
+        write->next = NULL;
+        *end = write;
+        end = &write->next;
+        store->n_waiting--;
+    }
+    store->tail = last;
+    pthread_mutex_unlock(&store->mutex);
+    for (struct ur_write *write = answered, *next; write; write = next) {
+        next = write->next;
+        write->error = *error;
+        finish(store, write);
+    }
+}
+
 static void finish_committed(struct ur_store *store, struct ur_write *group)
 {
     for (struct ur_write *write = group, *next; write; write = next) {
@@ -205,8 +233,10 @@ static void write_group(struct ur_store *store, struct ur_write *group, bool *fa
     const bool keep = !store->broken && !store->closing;
     pthread_mutex_unlock(&store->mutex);
     finish_failed(store, group, &error, keep);
-    if (keep)
-        wait_before_retry(store);
+    if (!keep)
+        return;
+    finish_waiting(store, &error);
+    wait_before_retry(store);
 }
 
 void *ur_store_writer_main(void *argument)
@@ -230,8 +260,10 @@ void ur_store_put_ticket(struct ur_store *store, struct ur_write *write,
 {
     write->next = NULL;
     write->ticket = ticket;
-    if (ticket)
+    if (ticket) {
         *ticket = (struct ur_ticket){0};
+        write->keep = false;
+    }
     pthread_mutex_lock(&store->mutex);
     if (store->tail)
         store->tail->next = write;

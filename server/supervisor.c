@@ -99,7 +99,7 @@ void ur_supervisor_wake(struct ur_supervisor *supervisor)
 static void revive(struct ur_supervisor *supervisor, struct ur_job *job)
 {
     if (job->row.command == UR_COMMAND_CANCEL) {
-        ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL, NULL, NULL);
+        ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL);
         ur_files_remove(supervisor, job->row.id, true);
         return;
     }
@@ -124,7 +124,7 @@ static enum ur_status restore_spec(struct ur_supervisor *supervisor, struct ur_j
     if (!job->spec)
         return ur_no_memory(error);
     if (ur_spec_parse(job->spec, json, strlen(json), NULL, &wrong) != UR_OK)
-        ur_job_end(supervisor, job, UR_JOB_FAILED, &wrong, NULL, NULL);
+        ur_job_end(supervisor, job, UR_JOB_FAILED, &wrong);
     return UR_OK;
 }
 

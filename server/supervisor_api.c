@@ -9,7 +9,7 @@
 
 enum { PAGE_LIMIT = 500 };
 
-static enum ur_status no_such_job(struct ur_error *error)
+enum ur_status ur_fail_no_job(struct ur_error *error)
 {
     return ur_fail(error, UR_NOT_FOUND, "There is no job of that id.");
 }
@@ -28,7 +28,7 @@ enum ur_status ur_supervisor_job(struct ur_supervisor *supervisor, const char *i
         ur_job_print(supervisor, job, json);
     pthread_mutex_unlock(&supervisor->mutex);
     if (!job)
-        return no_such_job(error);
+        return ur_fail_no_job(error);
     return json->failed ? ur_no_memory(error) : UR_OK;
 }
 
@@ -80,145 +80,6 @@ enum ur_status ur_supervisor_list(struct ur_supervisor *supervisor,
     return json->failed ? ur_no_memory(error) : UR_OK;
 }
 
-/* Waits for a write that was put under the mutex, and appends the job as it then is. */
-static enum ur_status answer(struct ur_supervisor *supervisor, const char *id,
-                             struct ur_job_write *write, struct ur_ticket *ticket,
-                             struct ur_text *json, struct ur_error *error)
-{
-    if (write) {
-        const enum ur_status status = ur_store_wait(supervisor->store, ticket, error);
-        ur_job_write_destroy(write);
-        if (status != UR_OK)
-            return status;
-    }
-    return ur_supervisor_job(supervisor, id, json, error);
-}
-
-/* Puts the row with a `state` event; the caller waits. The mutex is held. */
-static enum ur_status put_row(struct ur_supervisor *supervisor, struct ur_job *job,
-                              struct ur_job_write **write, struct ur_ticket *ticket,
-                              struct ur_error *error)
-{
-    *write = ur_job_write_create(&job->row, UR_JOB_UPDATE);
-    if (!*write)
-        return ur_no_memory(error);
-    /* Somebody waits for the answer: a failing disk is told now, not tried for ever. */
-    (*write)->base.keep = false;
-    ur_job_write_event(*write, "state", ur_event_state(supervisor, job), false);
-    ur_store_put_ticket(supervisor->store, &(*write)->base, ticket);
-    return UR_OK;
-}
-
-/* Ends a job that has no worker. */
-static void end_without_worker(struct ur_supervisor *supervisor, struct ur_job *job,
-                               struct ur_job_write **write, struct ur_ticket *ticket)
-{
-    ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL, ticket, write);
-    ur_files_remove(supervisor, job->row.id, true);
-}
-
-/* The mutex is held. */
-static enum ur_status order(struct ur_supervisor *supervisor, struct ur_job *job,
-                            enum ur_job_command command, struct ur_job_write **write,
-                            struct ur_ticket *ticket, struct ur_error *error)
-{
-    const enum ur_job_state state = job->row.state;
-    const bool has_worker = job->run || job->starting;
-    if (ur_job_state_ended(state))
-        return ur_fail(error, UR_CONFLICT, "The job has ended: it is %s.",
-                       ur_job_state_name(state));
-    if (command == UR_JOB_COMMAND_CHECKPOINT) {
-        if (state != UR_JOB_RUNNING)
-            return ur_fail(error, UR_CONFLICT,
-                           "Only a running job writes a checkpoint; it is %s.",
-                           ur_job_state_name(state));
-        job->checkpoint_wanted = true;
-        return UR_OK;
-    }
-    if (!has_worker && (state == UR_JOB_QUEUED || command == UR_JOB_COMMAND_CANCEL)) {
-        end_without_worker(supervisor, job, write, ticket);
-        return UR_OK;
-    }
-    const enum ur_command wanted =
-        command == UR_JOB_COMMAND_CANCEL ? UR_COMMAND_CANCEL : UR_COMMAND_STOP;
-    if (job->row.command == wanted || job->row.command == UR_COMMAND_CANCEL)
-        return UR_OK; /* it is under way */
-    job->row.command = wanted;
-    job->row.state = UR_JOB_STOPPING;
-    return put_row(supervisor, job, write, ticket, error);
-}
-
-enum ur_status ur_supervisor_command(struct ur_supervisor *supervisor, const char *id,
-                                     enum ur_job_command command, struct ur_text *json,
-                                     struct ur_error *error)
-{
-    struct ur_ticket ticket;
-    struct ur_job_write *write = NULL;
-    enum ur_status status;
-    pthread_mutex_lock(&supervisor->mutex);
-    struct ur_job *job = ur_job_find(supervisor, id);
-    if (!job)
-        status = no_such_job(error);
-    else if (supervisor->stopping)
-        status = ur_fail_stopping(error);
-    else
-        status = order(supervisor, job, command, &write, &ticket, error);
-    pthread_mutex_unlock(&supervisor->mutex);
-    if (status != UR_OK)
-        return status;
-    ur_supervisor_wake(supervisor);
-    return answer(supervisor, id, write, &ticket, json, error);
-}
-
-static enum ur_status apply_patch(struct ur_job *job, const struct ur_job_patch *patch,
-                                  struct ur_error *error)
-{
-    if (patch->name && !ur_name_valid(patch->name))
-        return ur_fail(
-            error, UR_INVALID_SPEC,
-            "/name must be 1..64 characters of A-Z a-z 0-9 . _ - and not start with a "
-            "dot.");
-    if (patch->tags && patch->n_tags >= 0) {
-        struct ur_text text;
-        ur_text_init(&text, 4096);
-        ur_tags_print(&text, patch->tags, patch->n_tags);
-        char *tags = ur_text_take(&text);
-        if (!tags)
-            return ur_no_memory(error);
-        free(job->row.tags);
-        job->row.tags = tags;
-    }
-    if (patch->name)
-        ur_copy(job->row.name, sizeof job->row.name, patch->name);
-    if (patch->priority)
-        job->row.priority = *patch->priority;
-    return UR_OK;
-}
-
-enum ur_status ur_supervisor_patch(struct ur_supervisor *supervisor, const char *id,
-                                   const struct ur_job_patch *patch, struct ur_text *json,
-                                   struct ur_error *error)
-{
-    struct ur_ticket ticket;
-    struct ur_job_write *write = NULL;
-    enum ur_status status;
-    pthread_mutex_lock(&supervisor->mutex);
-    struct ur_job *job = ur_job_find(supervisor, id);
-    if (!job)
-        status = no_such_job(error);
-    else if (supervisor->stopping)
-        status = ur_fail_stopping(error);
-    else
-        status = apply_patch(job, patch, error);
-    if (status == UR_OK)
-        status = put_row(supervisor, job, &write, &ticket, error);
-    pthread_mutex_unlock(&supervisor->mutex);
-    if (status != UR_OK)
-        return status;
-    ur_supervisor_wake(supervisor);
-    return answer(supervisor, id, write, &ticket, json, error);
-}
-
 enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char *id,
                                     struct ur_error *error)
 {
@@ -227,7 +88,7 @@ enum ur_status ur_supervisor_delete(struct ur_supervisor *supervisor, const char
     pthread_mutex_lock(&supervisor->mutex);
     struct ur_job *job = ur_job_find(supervisor, id);
     if (!job)
-        status = no_such_job(error);
+        status = ur_fail_no_job(error);
     else if (supervisor->stopping)
         status = ur_fail_stopping(error);
     else if (!ur_job_state_ended(job->row.state) || job->deleting)
@@ -267,7 +128,7 @@ enum ur_status ur_supervisor_log_open(struct ur_supervisor *supervisor, const ch
     const bool there = ur_job_find(supervisor, id) != NULL;
     pthread_mutex_unlock(&supervisor->mutex);
     if (!there)
-        return no_such_job(error);
+        return ur_fail_no_job(error);
     snprintf(path, sizeof path, "%.31s/log.txt", id);
     *fd = openat(supervisor->jobs_folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (*fd < 0)

@@ -3,6 +3,7 @@
  *
  *     supervisor.c          create, restore, stop, counts
  *     supervisor_submit.c   ids, admission, the commit of a new job
+ *     supervisor_change.c   orders and patches: durable first, then done
  *     supervisor_api.c      what else clients ask
  *     supervisor_queue.c    the plan of a job, who starts next
  *     supervisor_run.c      a worker's life: start, kill, end
@@ -63,6 +64,8 @@ struct ur_job {
     uint32_t phase; /* enum ur_phase */
     float phase_done;
     bool deleting;
+    bool ending;    /* a client's order to end it is being committed: it does not start */
+    uint32_t stamp; /* counts the writes of its whole row */
 };
 
 /* How a worker is being got rid of: each stage has a deadline, after which comes the next. */
@@ -146,6 +149,7 @@ void ur_supervisor_wake(struct ur_supervisor *supervisor);
 
 /* supervisor_api.c */
 enum ur_status ur_fail_stopping(struct ur_error *error);
+enum ur_status ur_fail_no_job(struct ur_error *error);
 
 /* supervisor_queue.c. The mutex is held. */
 enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
@@ -159,11 +163,11 @@ int64_t ur_queue_retry_at(const struct ur_supervisor *supervisor);
 /* Changes the state and puts the row and a `state` event; the mutex is held. */
 void ur_job_enter(struct ur_supervisor *supervisor, struct ur_job *job,
                   enum ur_job_state state);
-/* Ends a job: the row, `state` and `end`. error may be NULL. The mutex is held. With a ticket
- * the caller waits for it and owns the write (*write). */
+/* Ends a job: the row, `state` and `end`. error may be NULL. The mutex is held. */
 void ur_job_end(struct ur_supervisor *supervisor, struct ur_job *job, enum ur_job_state state,
-                const struct ur_error *error, struct ur_ticket *ticket,
-                struct ur_job_write **write);
+                const struct ur_error *error);
+/* What follows once the row says that a job has ended. The mutex is held. */
+void ur_job_retire(struct ur_supervisor *supervisor, struct ur_job *job);
 void ur_run_start(struct ur_supervisor *supervisor, struct ur_job *job);
 /* Looks at deadlines and orders: called every turn of the thread. */
 void ur_run_tend(struct ur_supervisor *supervisor, struct ur_run *run, int64_t now_us);

@@ -84,7 +84,7 @@ enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
 
 static bool waits(const struct ur_job *job, int64_t now_us)
 {
-    if (job->run || job->starting)
+    if (job->run || job->starting || job->ending)
         return false;
     return job->row.state == UR_JOB_QUEUED ||
            (job->row.state == UR_JOB_INTERRUPTED && job->retry_at_us <= now_us) ||
@@ -103,7 +103,7 @@ static bool plan_late(struct ur_supervisor *supervisor, struct ur_job *job)
 {
     struct ur_error error = {0};
     if (ur_job_plan(supervisor, job, NULL, &error) != UR_OK) {
-        ur_job_end(supervisor, job, UR_JOB_FAILED, &error, NULL, NULL);
+        ur_job_end(supervisor, job, UR_JOB_FAILED, &error);
         return false;
     }
     return job->planned;

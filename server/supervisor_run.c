@@ -21,6 +21,7 @@ enum { LONGEST_HEARTBEAT_US = 600000000, LONGEST_RETRY_US = 30000000 };
 void ur_job_enter(struct ur_supervisor *supervisor, struct ur_job *job, enum ur_job_state state)
 {
     job->row.state = state;
+    job->stamp++;
     struct ur_job_write *write = ur_job_write_create(&job->row, UR_JOB_UPDATE);
     if (!write) {
         ur_log(UR_LOG_ERROR, "job %s: no memory to write its state", job->row.id);
@@ -52,30 +53,33 @@ static void leave_active(struct ur_supervisor *supervisor, const struct ur_job *
         }
 }
 
+void ur_job_retire(struct ur_supervisor *supervisor, struct ur_job *job)
+{
+    leave_active(supervisor, job);
+    free(job->spec);
+    job->spec = NULL;
+    ur_log(UR_LOG_INFO, "job %s: %s%s%s", job->row.id, ur_job_state_name(job->row.state),
+           job->row.error_detail ? ": " : "",
+           job->row.error_detail ? job->row.error_detail : "");
+}
+
 void ur_job_end(struct ur_supervisor *supervisor, struct ur_job *job, enum ur_job_state state,
-                const struct ur_error *error, struct ur_ticket *ticket,
-                struct ur_job_write **out)
+                const struct ur_error *error)
 {
     set_error(&job->row, error);
     job->row.state = state;
     job->row.command = UR_COMMAND_NONE;
     job->row.ended_us = ur_clock_wall_us();
+    job->stamp++;
     struct ur_job_write *write = ur_job_write_create(&job->row, UR_JOB_UPDATE);
     if (write) {
         ur_job_write_event(write, "state", ur_event_state(supervisor, job), false);
         ur_job_write_event(write, "end", ur_event_end(supervisor, job), true);
-        ur_store_put_ticket(supervisor->store, &write->base, ticket);
+        ur_store_put(supervisor->store, &write->base);
     } else {
         ur_log(UR_LOG_ERROR, "job %s: no memory to write its end", job->row.id);
     }
-    if (out)
-        *out = write;
-    leave_active(supervisor, job);
-    free(job->spec);
-    job->spec = NULL;
-    ur_log(UR_LOG_INFO, "job %s: %s%s%s", job->row.id, ur_job_state_name(state),
-           job->row.error_detail ? ": " : "",
-           job->row.error_detail ? job->row.error_detail : "");
+    ur_job_retire(supervisor, job);
 }
 
 static void insert_run(struct ur_supervisor *supervisor, struct ur_run *run)
@@ -249,7 +253,7 @@ static void interrupt(struct ur_supervisor *supervisor, struct ur_run *run,
     struct ur_job *job = run->job;
 
     if (job->row.command == UR_COMMAND_CANCEL) {
-        ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL, NULL, NULL);
+        ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL);
         return;
     }
     job->attempts = job->row.at.step > run->seen_step ? 0 : job->attempts + 1;
@@ -260,7 +264,7 @@ static void interrupt(struct ur_supervisor *supervisor, struct ur_run *run,
         ur_fail(&error, cause->status == UR_OK ? UR_INTERRUPTED : cause->status,
                 "%s It was started %d times without one step more; its log says why.",
                 cause->detail, (int)job->attempts);
-        ur_job_end(supervisor, job, UR_JOB_FAILED, &error, NULL, NULL);
+        ur_job_end(supervisor, job, UR_JOB_FAILED, &error);
         return;
     }
     if (!supervisor->stopping) {
@@ -326,7 +330,7 @@ static void conclude(struct ur_supervisor *supervisor, struct ur_run *run)
         state = UR_JOB_DIVERGED;
     if (state != UR_JOB_CANCELLED)
         take_report(run);
-    ur_job_end(supervisor, job, state, state == UR_JOB_CANCELLED ? NULL : &error, NULL, NULL);
+    ur_job_end(supervisor, job, state, state == UR_JOB_CANCELLED ? NULL : &error);
 }
 
 static void free_run(struct ur_supervisor *supervisor, struct ur_run *run)
@@ -379,7 +383,7 @@ void ur_run_finish(struct ur_supervisor *supervisor, struct ur_run *run)
         job->row.model_version = version;
     }
     if (protocol)
-        ur_job_end(supervisor, job, UR_JOB_FAILED, &cause, NULL, NULL);
+        ur_job_end(supervisor, job, UR_JOB_FAILED, &cause);
     else if (concluded && registered == UR_OK)
         conclude(supervisor, run);
     else

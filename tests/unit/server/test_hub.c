@@ -256,6 +256,58 @@ static void test_several_jobs_come_back_by_one_id(void **state)
     ur_watcher_close(clients[0].watcher);
 }
 
+/* Every id of the list counts: what the client has of each job does not come again, and what it
+ * lacks does. */
+static void test_all_jobs_come_back_by_a_list(void **state)
+{
+    (void)state;
+    char list[192];
+    for (int i = 1; i < 4; i++)
+        for (int job = 0; job < 3; job++)
+            event(job, "step", i, 0);
+    snprintf(list, sizeof list, "nonsense,%s:4,%s:2,j00000000000000000000000002:99", one[0],
+             two[1]);
+    assert_true(attach(&clients[0], NULL, 0, list));
+    event(0, "step", 4, 0);
+    event(2, "step", 4, 0);
+    assert_true(read_until(&clients[0], "2:5\n"));
+    assert_string_equal(ids_of(&clients[0]), "1:3 1:4 0:5 2:5 ");
+    ur_watcher_close(clients[0].watcher);
+}
+
+static void test_a_job_named_twice_is_one(void **state)
+{
+    (void)state;
+    const char *const twice[] = {one[0], one[0]};
+    char last[64];
+    assert_true(attach(&clients[0], twice, 2, NULL));
+    event(0, "step", 1, 0);
+    event(0, "end", 1, 0);
+    assert_true(read_until(&clients[0], "event: end"));
+    read_some(&clients[0]);
+    assert_true(clients[0].over);
+    assert_string_equal(ids_of(&clients[0]), "0:2 0:3 ");
+    ur_watcher_close(clients[0].watcher);
+    snprintf(last, sizeof last, "%s:3", one[0]);
+    assert_false(attach(&clients[0], twice, 2, last));
+}
+
+/* Earlier versions let an event follow the end; a stream of such a job ends all the same. */
+static void test_an_event_after_the_end_holds_no_stream(void **state)
+{
+    (void)state;
+    char last[64];
+    event(0, "end", 1, 0);
+    event(0, "state", 2, 0);
+    snprintf(last, sizeof last, "%s:3", one[0]);
+    assert_false(attach(&clients[0], one, 1, last));
+    assert_true(attach(&clients[0], one, 1, NULL));
+    assert_true(read_until(&clients[0], "0:3\n"));
+    read_some(&clients[0]);
+    assert_true(clients[0].over);
+    ur_watcher_close(clients[0].watcher);
+}
+
 static void test_all_jobs_are_watched_from_now_on(void **state)
 {
     (void)state;
@@ -433,6 +485,9 @@ int main(void)
         HUB_TEST(test_attaching_again_loses_and_repeats_nothing),
         HUB_TEST(test_a_restart_changes_nothing_for_a_stream),
         HUB_TEST(test_several_jobs_come_back_by_one_id),
+        HUB_TEST(test_all_jobs_come_back_by_a_list),
+        HUB_TEST(test_a_job_named_twice_is_one),
+        HUB_TEST(test_an_event_after_the_end_holds_no_stream),
         HUB_TEST(test_all_jobs_are_watched_from_now_on),
         HUB_TEST(test_a_stream_ends_with_its_job),
         HUB_TEST(test_a_slow_reader_gets_a_gap_and_the_newest),
