@@ -60,6 +60,7 @@ struct ur_job {
     bool starting;          /* the thread has taken it and makes its run */
     bool checkpoint_wanted; /* pass the order on */
     int32_t attempts;       /* restarts without a new step in between */
+    int32_t postponed;      /* starts that came to nothing, before there was a worker */
     int64_t retry_at_us;
     uint32_t phase; /* enum ur_phase */
     float phase_done;

@@ -86,9 +86,9 @@ static bool waits(const struct ur_job *job, int64_t now_us)
 {
     if (job->run || job->starting || job->ending)
         return false;
-    return job->row.state == UR_JOB_QUEUED ||
-           (job->row.state == UR_JOB_INTERRUPTED && job->retry_at_us <= now_us) ||
-           (job->row.state == UR_JOB_STOPPING && job->retry_at_us <= now_us);
+    return job->retry_at_us <= now_us &&
+           (job->row.state == UR_JOB_QUEUED || job->row.state == UR_JOB_INTERRUPTED ||
+            job->row.state == UR_JOB_STOPPING);
 }
 
 static bool before(const struct ur_job *one, const struct ur_job *other)

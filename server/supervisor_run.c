@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "supervisor_inside.h"
 #include "unroll/clock.h"
 #include "unroll/log.h"
@@ -89,15 +90,12 @@ static void insert_run(struct ur_supervisor *supervisor, struct ur_run *run)
     supervisor->n_runs++;
 }
 
-static enum ur_status spawn(struct ur_supervisor *supervisor, struct ur_run *run,
-                            struct ur_error *error)
+/* Starts the worker of a run in the job's folder, whose lock it inherits. */
+static enum ur_status spawn(struct ur_supervisor *supervisor, struct ur_run *run, int folder,
+                            int lock, struct ur_error *error)
 {
     struct ur_job *job = run->job;
     char spec[UR_PATH_BYTES + 128], out[UR_PATH_BYTES + 128], threads[16];
-    int folder, lock;
-    enum ur_status status = ur_files_prepare(supervisor, job, &folder, &lock, error);
-    if (status != UR_OK)
-        goto out;
     snprintf(out, sizeof out, "%s/%s", supervisor->jobs_path, job->row.id);
     snprintf(spec, sizeof spec, "%s/%s/spec.json", supervisor->jobs_path, job->row.id);
     snprintf(threads, sizeof threads, "%d", (int)job->threads);
@@ -110,27 +108,44 @@ static enum ur_status spawn(struct ur_supervisor *supervisor, struct ur_run *run
                                               .datasets = supervisor->config->datasets,
                                               .socket = -1,
                                               .held = lock};
-    status = ur_worker_spawn(&run->worker, &request, error);
-    if (status == UR_OK)
-        status = ur_linebuf_open(&run->worker.log, folder, "log.txt", error);
-out:
-    if (folder >= 0)
-        close(folder);
-    if (lock >= 0)
-        close(lock);
-    return status;
+    const enum ur_status status = ur_worker_spawn(&run->worker, &request, error);
+    if (status != UR_OK)
+        return status;
+    return ur_linebuf_open(&run->worker.log, folder, "log.txt", error);
 }
 
-void ur_run_start(struct ur_supervisor *supervisor, struct ur_job *job)
+/*
+ * Leaves the job as it is and tries again later, because its folder is not to be had: an
+ * earlier worker still holds it, which is over in a second or so, or the disk is full, which
+ * takes longer. Nothing has started, so nothing is counted and nobody is told but the log.
+ */
+static void postpone(struct ur_supervisor *supervisor, struct ur_job *job,
+                     const struct ur_error *why)
+{
+    char id[UR_JOB_ID_BYTES];
+    const int32_t doublings = job->postponed + (why->status == UR_CONFLICT ? 0 : 4);
+    pthread_mutex_lock(&supervisor->mutex);
+    int64_t pause = supervisor->patience.retry_us << (doublings < 12 ? doublings : 12);
+    pause = pause < LONGEST_RETRY_US ? pause : LONGEST_RETRY_US;
+    job->starting = false;
+    job->postponed++;
+    job->retry_at_us = ur_clock_us() + pause;
+    const bool cancelled = job->row.command == UR_COMMAND_CANCEL;
+    ur_copy(id, sizeof id, job->row.id); /* once it has ended, a client may remove it */
+    if (cancelled)
+        ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL);
+    pthread_mutex_unlock(&supervisor->mutex);
+    ur_log(UR_LOG_WARNING, "job %s waits for %.1f s: %s", id, (double)pause * 1e-6,
+           why->detail);
+    if (cancelled)
+        ur_files_remove(supervisor, id, true);
+}
+
+static struct ur_run *make_run(struct ur_supervisor *supervisor, struct ur_job *job)
 {
     struct ur_run *run = calloc(1, sizeof *run);
-    if (!run) {
-        pthread_mutex_lock(&supervisor->mutex);
-        job->retry_at_us = ur_clock_us() + LONGEST_RETRY_US;
-        job->starting = false;
-        pthread_mutex_unlock(&supervisor->mutex);
-        return;
-    }
+    if (!run)
+        return NULL;
     run->worker = ur_worker_none();
     run->job = job;
     run->started_us = run->heard_us = ur_clock_us();
@@ -138,14 +153,31 @@ void ur_run_start(struct ur_supervisor *supervisor, struct ur_job *job)
     run->seen_step = job->row.at.step;
     job->run = run;
     job->starting = false;
+    job->postponed = 0;
     job->phase = UR_PHASE_LOADING;
     job->phase_done = 0;
     ur_job_enter(supervisor, job, UR_JOB_STARTING);
     pthread_mutex_unlock(&supervisor->mutex);
     insert_run(supervisor, run);
-    const enum ur_status status = spawn(supervisor, run, &run->broken);
-    if (status != UR_OK)
+    return run;
+}
+
+void ur_run_start(struct ur_supervisor *supervisor, struct ur_job *job)
+{
+    int folder, lock;
+    struct ur_error error = {0};
+    struct ur_run *run = NULL;
+    const enum ur_status status = ur_files_prepare(supervisor, job, &folder, &lock, &error);
+    if (status == UR_OK && !(run = make_run(supervisor, job)))
+        ur_no_memory(&error);
+    if (!run)
+        postpone(supervisor, job, &error);
+    else if (spawn(supervisor, run, folder, lock, &run->broken) != UR_OK)
         ur_run_finish(supervisor, run);
+    if (folder >= 0)
+        close(folder);
+    if (lock >= 0)
+        close(lock);
 }
 
 void ur_run_next_stage(struct ur_supervisor *supervisor, struct ur_run *run,
@@ -257,7 +289,7 @@ static void interrupt(struct ur_supervisor *supervisor, struct ur_run *run,
         return;
     }
     job->attempts = job->row.at.step > run->seen_step ? 0 : job->attempts + 1;
-    if (supervisor->stopping || cause->status == UR_CONFLICT)
+    if (supervisor->stopping)
         job->attempts = 0;
     if (job->attempts > supervisor->config->max_restarts) {
         struct ur_error error = {0};

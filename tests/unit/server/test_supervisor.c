@@ -217,7 +217,8 @@ static void test_a_worker_that_ignores_sigterm_is_killed_and_resumed(void **stat
 
 static void test_a_worker_that_breaks_the_protocol_fails_its_job(void **state)
 {
-    static const char *const names[] = {"flood", "old", "backwards", "unspoken", "hasty", "huge"};
+    static const char *const names[] = {"flood",    "old",   "backwards",
+                                        "unspoken", "hasty", "huge"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char id[UR_JOB_ID_BYTES];
@@ -650,8 +651,7 @@ static enum ur_status patch_name(const char *id, const char *name)
     struct ur_text json;
     ur_text_init(&json, 1 << 16);
     const struct ur_job_patch patch = {.n_tags = -1, .name = name};
-    const enum ur_status status =
-        ur_supervisor_patch(b.supervisor, id, &patch, &json, NULL);
+    const enum ur_status status = ur_supervisor_patch(b.supervisor, id, &patch, &json, NULL);
     ur_text_release(&json);
     return status;
 }
@@ -753,6 +753,20 @@ static void test_an_ended_job_can_be_removed(void **state)
     ur_text_release(&json);
 }
 
+/* Waits until the start of a job came to nothing more often than a failing one is tried. */
+static void await_postponed(const char *id)
+{
+    int32_t times = 0;
+    const int64_t until = ur_clock_us() + UR_TEST_WAIT_US;
+    while (times < 5 && ur_clock_us() < until) {
+        usleep(2000);
+        pthread_mutex_lock(&b.supervisor->mutex);
+        times = ur_job_find(b.supervisor, id)->postponed;
+        pthread_mutex_unlock(&b.supervisor->mutex);
+    }
+    assert_true(times >= 5);
+}
+
 /* Another process holds the job's lock: an earlier worker that has not gone yet. */
 static void test_two_workers_never_share_a_folder(void **state)
 {
@@ -768,10 +782,37 @@ static void test_two_workers_never_share_a_folder(void **state)
     b.config.max_jobs = 1;
     pthread_mutex_unlock(&b.supervisor->mutex);
     ur_supervisor_wake(b.supervisor);
-    assert_true(backend_await(&b, id, "\"state\":\"interrupted\""));
+    await_postponed(id);
     close(fd);
     close(lock);
     await_end(id, "succeeded");
+    /* Nothing was started, so nothing was interrupted. */
+    assert_true(backend_job_has(&b, id, "\"restarts\":0,"));
+    assert_null(strstr(events_of(id)->data, "interrupted"));
+    assert_int_equal(count_of(events_of(id)->data, "\"state\":\"starting\""), 1);
+}
+
+/* The spec cannot be written, as on a full disk: the job waits for as long as that is so. */
+static void test_a_job_waits_for_a_disk_that_fails(void **state)
+{
+    (void)state;
+    char id[UR_JOB_ID_BYTES], path[UR_TEST_PATH_BYTES], name[128];
+    be_impatient();
+    b.config.max_jobs = 0; /* nothing starts yet */
+    submit("good", id);
+    snprintf(name, sizeof name, "state/jobs/%s", id);
+    assert_int_equal(mkdir(ur_test_path(&folder, name, path), 0700), 0);
+    snprintf(name, sizeof name, "state/jobs/%s/spec.json.new", id);
+    assert_int_equal(mkdir(ur_test_path(&folder, name, path), 0700), 0);
+    pthread_mutex_lock(&b.supervisor->mutex);
+    b.config.max_jobs = 1;
+    pthread_mutex_unlock(&b.supervisor->mutex);
+    ur_supervisor_wake(b.supervisor);
+    await_postponed(id);
+    assert_true(backend_job_has(&b, id, "\"state\":\"queued\""));
+    assert_int_equal(rmdir(path), 0);
+    await_end(id, "succeeded");
+    assert_true(backend_job_has(&b, id, "\"restarts\":0,"));
 }
 
 int main(int argc, char **argv)
@@ -811,6 +852,7 @@ int main(int argc, char **argv)
         JOB_TEST(test_tags_of_a_patch_do_not_repeat),
         JOB_TEST(test_an_ended_job_can_be_removed),
         JOB_TEST(test_two_workers_never_share_a_folder),
+        JOB_TEST(test_a_job_waits_for_a_disk_that_fails),
     };
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
