@@ -60,10 +60,13 @@ static inline float bounded(float x, float limit)
     return x > -limit ? x : -limit;
 }
 
-/* The gradient that an optimizer sees. */
+/* The gradient that an optimizer sees. Without decay it is within the limit already, and the
+ * compiler makes a loop of its own for that case. */
 static inline float decayed(const struct ur_update *u, float factor, float gradient,
                             float weight)
 {
+    if (u->decay == 0.0f)
+        return factor * gradient;
     return bounded(factor * gradient + u->decay * weight, LARGEST_GRADIENT);
 }
 

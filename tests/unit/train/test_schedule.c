@@ -38,7 +38,7 @@ static struct ur_spec spec_of(enum ur_schedule schedule)
 {
     struct ur_spec spec;
     ur_spec_defaults(&spec);
-    spec.train.schedule = schedule;
+    spec.train.schedule = (int32_t)schedule;
     spec.train.learning_rate = 0.25;
     return spec;
 }
