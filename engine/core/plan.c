@@ -124,7 +124,8 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     const size_t shards = ((size_t)spec->train.batch + d.rows - 1) / d.rows;
     const size_t workers = (size_t)threads < shards ? (size_t)threads : shards;
     const size_t sequences = (size_t)shape->n_train + (size_t)shape->n_test;
-    const size_t arrays = 3 + shards; /* weights, Adam's m and v, a gradient for each shard */
+    const size_t arrays =
+        3 + shards; /* weights, two moments whatever the optimizer, a gradient a shard */
 
     plan->n_parameters = parameter_count(&d);
     plan->params_bytes = times(parameter_array_bytes(&d), arrays);

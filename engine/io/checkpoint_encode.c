@@ -134,10 +134,10 @@ static enum ur_status pack_arrays(const struct ur_checkpoint_content *content,
              error);
     if (status == UR_OK && layout->bytes[UR_SECTION_ADAM_M])
         status = pack(params, content->adam_m, buffer + layout->offsets[UR_SECTION_ADAM_M],
-                      "Adam's means", error);
+                      "the first moments", error);
     if (status == UR_OK && layout->bytes[UR_SECTION_ADAM_V])
         status = pack(params, content->adam_v, buffer + layout->offsets[UR_SECTION_ADAM_V],
-                      "Adam's variances", error);
+                      "the second moments", error);
     return status;
 }
 

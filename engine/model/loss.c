@@ -16,9 +16,28 @@ static int32_t argmax(const float *x, int32_t n)
     return best;
 }
 
+/* Takes the target off the probabilities, and gives the logits' mean under it. */
+static double subtract_target(float *p, const float *x, size_t n, int32_t label,
+                              float smoothing)
+{
+    if (smoothing == 0.0f) {
+        p[label] -= 1.0f;
+        return (double)x[label];
+    }
+    const float each = smoothing / (float)n;
+    double sum = 0.0;
+    for (size_t k = 0; k < n; k++) {
+        p[k] -= each;
+        sum += (double)x[k];
+    }
+    p[label] -= 1.0f - smoothing;
+    return (1.0 - (double)smoothing) * (double)x[label] + (double)smoothing * sum / (double)n;
+}
+
 struct ur_shard_sums ur_loss_cross_entropy(float *dlogits, const float *logits,
                                            const int32_t *labels, const float *row_weights,
-                                           float scale, int32_t rows, int32_t classes)
+                                           float scale, float smoothing, int32_t rows,
+                                           int32_t classes)
 {
     const size_t n = (size_t)classes;
     struct ur_shard_sums sums = {0};
@@ -34,9 +53,9 @@ struct ur_shard_sums ur_loss_cross_entropy(float *dlogits, const float *logits,
         }
         assert(label >= 0 && label < classes);
         const double log_sum = ur_softmax(dx, x, n);
-        dx[label] -= 1.0f;
+        const double expected = subtract_target(dx, x, n, label, smoothing);
         ur_vec_scale(dx, dx, weight * scale, n);
-        sums.loss += (double)weight * (log_sum - (double)x[label]);
+        sums.loss += (double)weight * (log_sum - expected);
         sums.weight += (double)weight;
         sums.correct += argmax(x, classes) == label;
     }

@@ -121,12 +121,19 @@ void ur_model_forward(const struct ur_model *model, const float *weights, const 
                      tensor_in(model, weights, DENSE_W), tensor_in(model, weights, DENSE_B));
 }
 
+struct ur_shard_sums ur_model_smoothed_loss(const struct ur_model *model, const int32_t *labels,
+                                            const float *row_weights, float scale,
+                                            float smoothing, struct ur_workspace *workspace)
+{
+    return ur_loss_cross_entropy(workspace->dlogits, workspace->logits, labels, row_weights,
+                                 scale, smoothing, model->shard_rows, model->classes);
+}
+
 struct ur_shard_sums ur_model_loss(const struct ur_model *model, const int32_t *labels,
                                    const float *row_weights, float scale,
                                    struct ur_workspace *workspace)
 {
-    return ur_loss_cross_entropy(workspace->dlogits, workspace->logits, labels, row_weights,
-                                 scale, model->shard_rows, model->classes);
+    return ur_model_smoothed_loss(model, labels, row_weights, scale, 0.0f, workspace);
 }
 
 void ur_model_backward(const struct ur_model *model, const float *weights, const float *x,

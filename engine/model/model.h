@@ -54,6 +54,12 @@ struct ur_shard_sums ur_model_loss(const struct ur_model *model, const int32_t *
                                    const float *row_weights, float scale,
                                    struct ur_workspace *workspace);
 
+/* The same against labels of which a share was spread over all classes (loss.h): what training
+ * descends. Splits are always scored by the plain loss. */
+struct ur_shard_sums ur_model_smoothed_loss(const struct ur_model *model, const int32_t *labels,
+                                            const float *row_weights, float scale,
+                                            float smoothing, struct ur_workspace *workspace);
+
 /* Back-propagation through time from workspace->dlogits; overwrites gradients (n_floats,
  * padding zero). */
 void ur_model_backward(const struct ur_model *model, const float *weights, const float *x,

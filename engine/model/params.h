@@ -6,7 +6,7 @@
  * Shapes: W [I][G*H]  U [H][G*H]  b [G*H]  dense.W [D*H][C]  dense.b [C], row-major float32,
  * gates in the order i f g o. Format: one float array; tensor k occupies [offset, offset +
  * count). Offsets are multiples of 16 floats; the padding stays zero, in gradients and
- * optimizer state too. Every array of parameters (weights, gradients, Adam's m and v) has this
+ * optimizer state too. Every array of parameters (weights, gradients, the optimizer's moments) has this
  * one layout. Units: floats. Cost: arithmetic. Errors: UR_JOB_TOO_BIG. Ownership: no pointers.
  * Threads: pure functions.
  */

@@ -15,8 +15,8 @@ static struct ur_checkpoint_content content_of(const struct ur_run *run,
         .info = run->info,
         .params = &run->model.params,
         .weights = run->team.weights,
-        .adam_m = run->team.adam_m,
-        .adam_v = run->team.adam_v,
+        .adam_m = run->team.first_moment,
+        .adam_v = run->team.second_moment,
         .history = history,
         .history_bytes = UR_HISTORY_BYTES,
     };
@@ -178,9 +178,11 @@ static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_f
     if (status == UR_OK)
         status = ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
     if (status == UR_OK)
-        status = ur_checkpoint_unpack(file, params, file->adam_m, run->team.adam_m, error);
+        status =
+            ur_checkpoint_unpack(file, params, file->adam_m, run->team.first_moment, error);
     if (status == UR_OK)
-        status = ur_checkpoint_unpack(file, params, file->adam_v, run->team.adam_v, error);
+        status =
+            ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment, error);
     if (status == UR_OK)
         status = ur_history_decode(&run->history, file->history, file->history_bytes, error);
     if (status != UR_OK)

@@ -13,8 +13,8 @@ struct ur_shard_sums ur_shard_train(const struct ur_shard_job *job, int32_t shar
                   workspace->labels, workspace->row_weights);
     ur_model_forward(job->model, job->weights, workspace->x, workspace);
     struct ur_shard_sums sums =
-        ur_model_loss(job->model, workspace->labels, workspace->row_weights,
-                      1.0F / (float)job->batch, workspace);
+        ur_model_smoothed_loss(job->model, workspace->labels, workspace->row_weights,
+                               1.0F / (float)job->batch, job->label_smoothing, workspace);
     ur_model_backward(job->model, job->weights, workspace->x, workspace, gradients);
     return sums;
 }

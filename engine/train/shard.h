@@ -26,6 +26,7 @@ struct ur_shard_job {
     const float *weights;
     int32_t step;  /* from 0: which minibatch */
     int32_t batch; /* rows of the global minibatch */
+    float label_smoothing;
 };
 
 /* Gives the number of shards that a minibatch is cut into. */

@@ -1,7 +1,7 @@
 /*
  * One parallel region a step. Shards are handed out one by one as threads become free: they
  * are few (four at batch 128), and a core that loses time to a neighbour must not hold the
- * others up. Chunks are shared out once and for all, so that Adam finds in its own cache the
+ * others up. Chunks are shared out once and for all, so that the optimizer finds in its own cache the
  * gradient that it has just summed. A counter and a division do both instead of OpenMP's
  * loops, for which LLVM's runtime allocates memory every time. The number of threads is always
  * given: an OpenBLAS built on OpenMP may have changed the default under us.
@@ -20,15 +20,15 @@
 
 /*
  * A gradient whose norm passes this is no longer trained on, finite or not: its square still
- * fits a float, so Adam's second moment stays finite, and with it every number of a checkpoint.
+ * fits a float, so the second moment stays finite, and with it every number of a checkpoint.
  */
 static const double LARGEST_NORM = 1e18;
 
 static void carve_params(struct ur_team *team, size_t n_floats, struct ur_arena *arena)
 {
     team->weights = ur_arena_floats(arena, n_floats);
-    team->adam_m = ur_arena_floats(arena, n_floats);
-    team->adam_v = ur_arena_floats(arena, n_floats);
+    team->first_moment = ur_arena_floats(arena, n_floats);
+    team->second_moment = ur_arena_floats(arena, n_floats);
     for (int32_t shard = 0; shard < team->n_shards; shard++)
         team->gradients[shard] = ur_arena_floats(arena, n_floats);
 }
@@ -59,6 +59,7 @@ enum ur_status ur_team_init(struct ur_team *team, const struct ur_subject *subje
         .subject = *subject,
         .n_shards = ur_shard_count(spec->train.batch, spec->train.shard_rows),
         .n_chunks = ur_chunk_count(n_floats),
+        .steps = ur_train_steps(spec, subject->order->n_train),
     };
     team->threads = threads < team->n_shards ? threads : team->n_shards;
     struct ur_plan plan;
@@ -137,15 +138,15 @@ static void reduce_chunks(struct ur_team *team, struct chunks mine)
     }
 }
 
-static void update_chunks(struct ur_team *team, struct chunks mine, const struct ur_adam *adam,
-                          double gradient_norm)
+static void update_chunks(struct ur_team *team, struct chunks mine,
+                          const struct ur_update *update, double gradient_norm)
 {
     float factor = ur_clip_factor(gradient_norm, team->subject.spec->train.clip_norm);
     for (int32_t chunk = mine.begin; chunk < mine.end; chunk++) {
         size_t count;
         size_t begin = ur_chunk_begin(chunk, team->subject.model->params.n_floats, &count);
-        ur_adam_apply(adam, factor, team->gradients[0] + begin, team->weights + begin,
-                      team->adam_m + begin, team->adam_v + begin, count);
+        ur_update_apply(update, factor, team->gradients[0] + begin, team->weights + begin,
+                        team->first_moment + begin, team->second_moment + begin, count);
     }
 }
 
@@ -157,9 +158,10 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
                                      .dataset = team->subject.dataset,
                                      .weights = team->weights,
                                      .step = step,
-                                     .batch = spec->train.batch};
-    const double rate = ur_schedule_rate(spec, step + 1);
-    const struct ur_adam adam = ur_adam_prepare(spec, rate, step + 1);
+                                     .batch = spec->train.batch,
+                                     .label_smoothing = (float)spec->train.label_smoothing};
+    const double rate = ur_schedule_rate(spec, team->steps, step + 1);
+    const struct ur_update update = ur_update_prepare(spec, rate, step + 1);
     struct ur_step_outcome result = {0};
     int32_t next = 0; /* the first shard that nobody has taken */
 
@@ -177,7 +179,7 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
 #pragma omp barrier
         struct ur_step_outcome outcome = judge(team, job.batch);
         if (outcome.applied)
-            update_chunks(team, mine, &adam, outcome.gradient_norm);
+            update_chunks(team, mine, &update, outcome.gradient_norm);
         if (omp_get_thread_num() == 0)
             result = outcome;
     }

@@ -8,12 +8,12 @@
  *     reduce    each thread sums its chunks of the gradient over the tree of shards
  *     ------------------------------------------------------------- barrier
  *     judge     every thread computes the same loss and norm from the same numbers
- *     update    each thread runs Adam over its chunks, unless the judge found the end
+ *     update    each thread updates its chunks, unless the judge found the end
  *
  * No result depends on which thread did what. Nothing in it allocates, locks or does I/O, and
  * the only clock is the trainer's step timer around it.
  *
- * Shapes: weights, Adam's m and v, and one gradient for each shard, all n_floats long; one
+ * Shapes: weights, the optimizer's two moments, and one gradient for each shard, all n_floats long; one
  * workspace for each thread. Errors: UR_NO_MEMORY, UR_JOB_TOO_BIG from _init; a step that is no
  * longer finite is an outcome, not an error. Ownership: the caller owns the struct; _release
  * frees both arenas; the subject is borrowed. Threads: one caller.
@@ -46,11 +46,12 @@ struct ur_team {
     int32_t threads; /* that work: never more than there are shards */
     int32_t n_shards;
     int32_t n_chunks;
-    struct ur_arena params; /* weights, m, v, gradients: exactly the plan's params_bytes */
+    int32_t steps;          /* of the whole run: schedules are stretched over them */
+    struct ur_arena params; /* weights, moments, gradients: exactly the plan's params_bytes */
     struct ur_arena work;   /* workspaces: exactly the plan's work_bytes */
     float *weights;
-    float *adam_m;
-    float *adam_v;
+    float *first_moment;              /* zero where the optimizer has none */
+    float *second_moment;             /* the same */
     float **gradients;                /* [n_shards]; [0] holds the sum after a step */
     struct ur_workspace *workspaces;  /* [threads] */
     struct ur_shard_sums *shard_sums; /* [n_shards] */

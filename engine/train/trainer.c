@@ -7,16 +7,8 @@
 
 #include "train/memory.h"
 #include "train/run.h"
+#include "train/schedule.h"
 #include "unroll/clock.h"
-
-int32_t ur_train_steps(const struct ur_spec *spec, int32_t n_train)
-{
-    if (spec->train.epochs == 0)
-        return spec->train.steps;
-    int64_t samples = (int64_t)spec->train.epochs * n_train;
-    int64_t steps = (samples + spec->train.batch - 1) / spec->train.batch;
-    return steps > INT32_MAX ? INT32_MAX : (int32_t)steps;
-}
 
 /* Getting ready. */
 

@@ -94,8 +94,4 @@ enum ur_status ur_train(const struct ur_train_request *request,
 
 void ur_train_result_release(struct ur_train_result *result);
 
-/* Gives the number of steps of a spec on n_train samples: its steps, or the first step that
- * completes its epochs. */
-int32_t ur_train_steps(const struct ur_spec *spec, int32_t n_train);
-
 #endif

@@ -24,8 +24,21 @@
 enum ur_cell { UR_CELL_LSTM };
 enum ur_readout { UR_READOUT_LAST, UR_READOUT_MEAN };
 enum ur_init { UR_INIT_GLOROT, UR_INIT_NORMAL };
-enum ur_optimizer { UR_OPTIMIZER_ADAM };
-enum ur_schedule { UR_SCHEDULE_CONSTANT };
+enum ur_optimizer {
+    UR_OPTIMIZER_SGD,
+    UR_OPTIMIZER_MOMENTUM,
+    UR_OPTIMIZER_NESTEROV,
+    UR_OPTIMIZER_RMSPROP,
+    UR_OPTIMIZER_ADAM,
+    UR_OPTIMIZER_ADAMW
+};
+enum ur_schedule {
+    UR_SCHEDULE_CONSTANT,
+    UR_SCHEDULE_STEP,
+    UR_SCHEDULE_EXPONENTIAL,
+    UR_SCHEDULE_COSINE,
+    UR_SCHEDULE_ONECYCLE
+};
 enum ur_numerics {
     UR_NUMERICS_AUTO,
     UR_NUMERICS_AVX2,
@@ -65,14 +78,23 @@ struct ur_spec {
         int32_t batch;
         int32_t shard_rows;
         int64_t seed;
-        int32_t numerics; /* enum ur_numerics */
-        int32_t optimizer;
+        int32_t numerics;  /* enum ur_numerics */
+        int32_t optimizer; /* enum ur_optimizer */
         double learning_rate;
         double beta1;
         double beta2;
         double epsilon;
+        double momentum;
+        double alpha;
         double weight_decay;
-        int32_t schedule;
+        int32_t schedule; /* enum ur_schedule; what its numbers mean: train/schedule.h */
+        int32_t warmup_steps;
+        int32_t step_size;
+        double gamma;
+        double min_factor;
+        double pct_start;
+        double div_factor;
+        double final_div_factor;
         double clip_norm; /* 0: none (null in JSON) */
         double label_smoothing;
         int32_t validation; /* samples held back from training */

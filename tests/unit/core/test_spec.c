@@ -87,6 +87,7 @@ static void test_defaults(void **state)
     assert_int_equal(spec.train.seed, 1);
     assert_true(spec.train.learning_rate == 0.001);
     assert_true(spec.train.beta1 == 0.9 && spec.train.beta2 == 0.999);
+    assert_int_equal(spec.train.optimizer, UR_OPTIMIZER_ADAM);
     assert_true(spec.train.epsilon == 1e-8 && spec.train.clip_norm == 0);
     assert_int_equal(spec.train.validation, 5000);
     assert_int_equal(spec.run.checkpoint_s, 60);
@@ -110,8 +111,11 @@ static void test_contract_example(void **state)
         "\"projection\":0,\"init\":\"glorot\",\"scan\":\"rows\"},"
         "\"train\":{\"steps\":781,\"batch\":128,\"shard_rows\":32,\"seed\":1,"
         "\"numerics\":\"auto\",\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0.001,"
-        "\"beta1\":0.9,\"beta2\":0.999,\"epsilon\":1e-08,\"weight_decay\":0},"
-        "\"schedule\":{\"name\":\"constant\"},\"clip_norm\":null,\"label_smoothing\":0,"
+        "\"beta1\":0.9,\"beta2\":0.999,\"epsilon\":1e-08,\"momentum\":0.9,"
+        "\"alpha\":0.99,\"weight_decay\":0},"
+        "\"schedule\":{\"name\":\"constant\",\"warmup_steps\":0,\"step_size\":1000,"
+        "\"gamma\":0.1,\"min_factor\":0,\"pct_start\":0.3,\"div_factor\":25,"
+        "\"final_div_factor\":10000},\"clip_norm\":null,\"label_smoothing\":0,"
         "\"augment\":null,\"ema\":null,\"validation\":5000,\"evaluate_on\":null,"
         "\"early_stopping\":null,\"time_budget_s\":null,\"truncate_bptt\":null},"
         "\"run\":{\"threads\":0,\"ranks\":1,\"hosts\":[],\"priority\":0,\"checkpoint_s\":60,"
@@ -203,6 +207,11 @@ static void test_sentences(void **state)
     assert_bad("/train/optimizer/learning_rate", "0",
                "must be above 0 and at most 1000, got 0");
     assert_bad("/train/optimizer/beta1", "1", "must be at least 0 and below 1, got 1");
+    assert_bad("/train/optimizer/name", "\"lion\"",
+               "must be one of sgd, momentum, nesterov, rmsprop, adam, adamw, got \"lion\"");
+    assert_bad("/train/schedule/name", "\"plateau\"",
+               "must be one of constant, step, exponential, cosine, onecycle, got \"plateau\"");
+    assert_bad("/train/schedule/gamma", "0", "must be 1e-06..1, got 0");
     assert_bad("/train/clip_norm", "true", "must be a number or null, got true");
     assert_bad("/model/layers", "2", "must be 1 in this version");
     assert_bad("/model/bidirectional", "true", "must be false in this version");

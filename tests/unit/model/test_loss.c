@@ -15,11 +15,14 @@ static float logits[ROWS * CLASSES], dlogits[ROWS * CLASSES];
 static const int32_t labels[ROWS] = {0, 4, 2, 2};
 static const float weights[ROWS] = {1.0f, 1.0f, 1.0f, 0.0f};
 
+static float smoothing;
+
 static struct ur_shard_sums compute(void)
 {
     for (size_t k = 0; k < ROWS * CLASSES; k++)
         dlogits[k] = NAN;
-    return ur_loss_cross_entropy(dlogits, logits, labels, weights, 0.125f, ROWS, CLASSES);
+    return ur_loss_cross_entropy(dlogits, logits, labels, weights, 0.125f, smoothing, ROWS,
+                                 CLASSES);
 }
 
 static void test_against_float64(void **state)
@@ -41,6 +44,36 @@ static void test_against_float64(void **state)
     }
     assert_near(sums.loss, loss, 1e-6);
     assert_near(sums.weight, 3.0, 0.0);
+}
+
+/* The loss is the mean of the plain losses of all labels, weighted by the target. */
+static void test_smoothing_spreads_the_target(void **state)
+{
+    (void)state;
+    ur_test_fill(logits, ROWS * CLASSES, 3, -3.0f, 3.0f);
+    const struct ur_shard_sums plain = compute();
+    float of_plain[ROWS * CLASSES];
+    memcpy(of_plain, dlogits, sizeof dlogits);
+    smoothing = 0.25f;
+    const struct ur_shard_sums sums = compute();
+    smoothing = 0.0f;
+
+    double loss = 0.75 * plain.loss;
+    for (size_t row = 0; row < 3; row++) {
+        double total = 0.0;
+        for (size_t k = 0; k < CLASSES; k++)
+            total += exp((double)logits[row * CLASSES + k]);
+        for (size_t k = 0; k < CLASSES; k++) {
+            const size_t at = row * CLASSES + k;
+            loss += 0.25 / CLASSES * (log(total) - (double)logits[at]);
+            const double moved = 0.25 * (k == (size_t)labels[row]) - 0.25 / CLASSES;
+            assert_near(dlogits[at], (double)of_plain[at] + 0.125 * moved, 1e-7);
+        }
+    }
+    assert_near(sums.loss, loss, 1e-6);
+    assert_int_equal(sums.correct, plain.correct);
+    for (size_t k = 3 * CLASSES; k < ROWS * CLASSES; k++)
+        assert_true(dlogits[k] == 0.0f);
 }
 
 static void test_padding_contributes_nothing(void **state)
@@ -86,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_float64),
+        cmocka_unit_test(test_smoothing_spreads_the_target),
         cmocka_unit_test(test_padding_contributes_nothing),
         cmocka_unit_test(test_lower_index_wins_a_tie),
         cmocka_unit_test(test_what_is_not_finite_shows_in_the_loss),

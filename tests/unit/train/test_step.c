@@ -87,6 +87,100 @@ static void test_threads_never_change_a_bit(void **state)
     }
 }
 
+/* One of the optimizers with weight decay, one of the schedules, and smoothed labels. */
+static void varied_spec(struct ur_spec *spec, int32_t k)
+{
+    tiny_spec(spec);
+    spec->train.steps = 12;
+    spec->train.clip_norm = 0.5;
+    spec->train.optimizer = k;
+    spec->train.weight_decay = 0.01;
+    spec->train.schedule = k % 5;
+    spec->train.step_size = 5;
+    spec->train.warmup_steps = 3;
+    spec->train.label_smoothing = 0.1;
+}
+
+static void test_threads_change_no_optimizer(void **state)
+{
+    (void)state;
+    char last[UR_SHA256_HEX_BYTES] = "";
+    for (int32_t k = 0; k < 6; k++) {
+        struct ur_spec spec;
+        char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+        varied_spec(&spec, k);
+        digest_after(&spec, 1, 12, expected);
+        for (int32_t threads = 2; threads <= 8; threads += 3) {
+            digest_after(&spec, threads, 12, digest);
+            assert_string_equal(digest, expected);
+        }
+        assert_string_not_equal(last, expected);
+        ur_copy(last, sizeof last, expected);
+    }
+}
+
+/* A moment that an optimizer has no use for goes into checkpoints as zeros. */
+static void test_moments_not_needed_stay_zero(void **state)
+{
+    (void)state;
+    const bool uses[6][2] = {{false, false}, {true, false}, {true, false},
+                             {false, true},  {true, true},  {true, true}};
+    for (int32_t k = 0; k < 6; k++) {
+        struct ur_spec spec;
+        varied_spec(&spec, k);
+        struct tiny *tiny = tiny_open(&spec, 2);
+        assert_true(ur_step_run(&tiny->team, 0).applied);
+        const float *moments[] = {tiny->team.first_moment, tiny->team.second_moment};
+        for (size_t a = 0; a < 2; a++) {
+            bool used = false;
+            for (size_t i = 0; i < tiny->model.params.n_floats; i++)
+                used = used || moments[a][i] != 0;
+            assert_true(used == uses[k][a]);
+        }
+        tiny_close(tiny);
+    }
+}
+
+static void test_the_schedule_sets_the_rate(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    tiny_spec(&spec);
+    spec.train.optimizer = UR_OPTIMIZER_SGD;
+    spec.train.steps = 4;
+    spec.train.schedule = UR_SCHEDULE_COSINE;
+    struct tiny *tiny = tiny_open(&spec, 2);
+    const double rates[] = {0.02, 0.5 * 0.02 * (1 + sqrt(0.5)), 0.01,
+                            0.5 * 0.02 * (1 - sqrt(0.5))};
+    for (int32_t step = 0; step < 4; step++) {
+        const struct ur_tensor *bias = ur_params_find(&tiny->model.params, "dense.b");
+        const float before = tiny->team.weights[bias->offset];
+        const double rate = ur_step_run(&tiny->team, step).learning_rate;
+        assert_true(fabs(rate - rates[step]) < 1e-17);
+        const float moved = before - tiny->team.weights[bias->offset];
+        const double gradient = (double)tiny->team.gradients[0][bias->offset];
+        assert_true(fabs((double)moved - rate * gradient) < 1e-8);
+    }
+    tiny_close(tiny);
+}
+
+/* Half of each target is spread, so even a certain network has a loss. */
+static void test_smoothed_labels_are_what_is_trained_on(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    tiny_spec(&spec);
+    spec.train.label_smoothing = 0.5;
+    struct tiny *tiny = tiny_open(&spec, 2);
+    struct ur_step_outcome outcome = {0};
+    for (int32_t step = 0; step < 120; step++)
+        outcome = ur_step_run(&tiny->team, step);
+    const double least = -(2.0 / 3 * log(2.0 / 3) + 1.0 / 3 * log(1.0 / 6));
+    assert_true(outcome.loss > least - 1e-6 && outcome.loss < 1.1 * least);
+    assert_int_equal(outcome.correct, spec.train.batch);
+    tiny_close(tiny);
+}
+
 static void test_it_learns(void **state)
 {
     (void)state;
@@ -136,7 +230,7 @@ static void test_a_step_that_is_not_finite_changes_nothing(void **state)
         for (size_t i = 0; i < dense->count; i++)
             tiny->team.weights[dense->offset + i] = poison[k];
         float *before = malloc(3 * bytes);
-        float *now[] = {tiny->team.weights, tiny->team.adam_m, tiny->team.adam_v};
+        float *now[] = {tiny->team.weights, tiny->team.first_moment, tiny->team.second_moment};
         for (size_t i = 0; i < 3; i++)
             memcpy((char *)before + i * bytes, now[i], bytes);
         assert_false(ur_step_run(&tiny->team, 1).applied);
@@ -159,7 +253,7 @@ static void test_clipping_bounds_the_gradient(void **state)
         const struct ur_step_outcome outcome = ur_step_run(&tiny->team, 0);
         assert_true(outcome.gradient_norm > 1e-2);
         const struct ur_tensor *dense = ur_params_find(&tiny->model.params, "dense.b");
-        first[k] = tiny->team.adam_m[dense->offset] / (float)outcome.gradient_norm;
+        first[k] = tiny->team.first_moment[dense->offset] / (float)outcome.gradient_norm;
         tiny_close(tiny);
     }
     assert_true(fabsf(first[1]) < fabsf(first[0]));
@@ -174,7 +268,8 @@ static void test_padding_stays_zero(void **state)
     for (int32_t step = 0; step < 5; step++)
         ur_step_run(&tiny->team, step);
     const struct ur_params *params = &tiny->model.params;
-    const float *arrays[] = {tiny->team.weights, tiny->team.adam_m, tiny->team.adam_v};
+    const float *arrays[] = {tiny->team.weights, tiny->team.first_moment,
+                             tiny->team.second_moment};
     size_t padding = 0;
     for (int32_t k = 0; k < params->count; k++) {
         const size_t end = params->items[k].offset + params->items[k].count;
@@ -193,24 +288,31 @@ static void test_no_step_allocates(void **state)
     (void)state;
     if (!COUNTS_ALLOCATIONS)
         skip();
-    struct ur_spec spec;
-    tiny_spec(&spec);
-    struct tiny *tiny = tiny_open(&spec, 3);
-    ur_step_run(&tiny->team, 0); /* OpenMP makes its team, OpenBLAS its buffers */
-    atomic_store(&counting, true);
-    void *volatile probe = malloc(1); /* the counter counts */
-    free(probe);
-    for (int32_t step = 1; step < 40; step++)
-        ur_step_run(&tiny->team, step);
-    atomic_store(&counting, false);
-    assert_int_equal(atomic_load(&allocations), 1);
-    tiny_close(tiny);
+    for (int32_t k = 0; k < 6; k++) {
+        struct ur_spec spec;
+        varied_spec(&spec, k);
+        struct tiny *tiny = tiny_open(&spec, 3);
+        ur_step_run(&tiny->team, 0); /* OpenMP makes its team, OpenBLAS its buffers */
+        atomic_store(&allocations, 0);
+        atomic_store(&counting, true);
+        void *volatile probe = malloc(1); /* the counter counts */
+        free(probe);
+        for (int32_t step = 1; step < 12; step++)
+            ur_step_run(&tiny->team, step);
+        atomic_store(&counting, false);
+        assert_int_equal(atomic_load(&allocations), 1);
+        tiny_close(tiny);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_never_change_a_bit),
+        cmocka_unit_test(test_threads_change_no_optimizer),
+        cmocka_unit_test(test_moments_not_needed_stay_zero),
+        cmocka_unit_test(test_the_schedule_sets_the_rate),
+        cmocka_unit_test(test_smoothed_labels_are_what_is_trained_on),
         cmocka_unit_test(test_it_learns),
         cmocka_unit_test(test_the_cut_changes_only_rounding),
         cmocka_unit_test(test_a_step_that_is_not_finite_changes_nothing),

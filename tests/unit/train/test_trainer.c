@@ -17,6 +17,7 @@
 #include "io/checkpoint.h"
 #include "sanitized.h"
 #include "train/memory.h"
+#include "train/schedule.h"
 #include "train/trainer.h"
 
 enum { MAX_EVENTS = 256, STEPS = 40 };
@@ -276,6 +277,34 @@ static void test_suspended_anywhere_it_ends_the_same(void **state)
         release(witness);
     }
     release(undisturbed);
+}
+
+/* Moments and the place in a schedule come back exactly, whatever the optimizer. */
+static void test_every_optimizer_resumes_to_the_same_bits(void **state)
+{
+    (void)state;
+    for (int32_t k = 0; k < 6; k++) {
+        struct ur_spec spec;
+        small_spec(&spec);
+        spec.train.optimizer = k;
+        spec.train.weight_decay = 0.01;
+        spec.train.schedule = k % 5;
+        spec.train.step_size = 10;
+        spec.train.warmup_steps = 5;
+        spec.train.label_smoothing = 0.1;
+        struct witness *undisturbed = expected(&spec);
+        struct witness *witness = calloc(1, sizeof *witness);
+        witness->command = UR_COMMAND_SUSPEND;
+        witness->at_step = 17;
+        assert_int_equal(run(&spec, false, 3, witness), UR_INTERRUPTED);
+        ur_train_result_release(&witness->result);
+        witness->command = UR_COMMAND_NONE;
+        assert_int_equal(run(&spec, true, 1, witness), UR_OK);
+        assert_int_equal(witness->start.first_step, 17);
+        assert_same_end(witness, undisturbed);
+        release(witness);
+        release(undisturbed);
+    }
 }
 
 /* An evaluation at the end of an epoch, and each of those at the very end. */
@@ -575,6 +604,7 @@ int main(void)
         RUN_TEST(test_an_undisturbed_run),
         RUN_TEST(test_the_model_file_is_what_was_learnt),
         RUN_TEST(test_suspended_anywhere_it_ends_the_same),
+        RUN_TEST(test_every_optimizer_resumes_to_the_same_bits),
         RUN_TEST(test_suspended_while_evaluating_it_ends_the_same),
         RUN_TEST(test_a_finished_run_can_be_resumed),
         RUN_TEST(test_a_damaged_checkpoint_falls_back),
