@@ -1,5 +1,5 @@
 /*
- * Law: the cell's results depend on the numbers, not on the machine. Its source is compiled here
+ * Law: a cell's results depend on the numbers, not on the machine. Its source is compiled here
  * once more, for the base machine (the bodies) and for AVX-512 (the wide functions), and compared
  * with the library's, which runs AVX2 where there is any.
  */
