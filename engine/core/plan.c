@@ -38,22 +38,31 @@ static size_t piece(size_t count)
     return bytes / UR_ARENA_ALIGN * UR_ARENA_ALIGN;
 }
 
-/* The dimensions as size_t, all at least 1. */
+/* The dimensions as size_t, all at least 1 but dy. */
 struct dimensions {
     size_t steps, width, classes, rows, hidden, gates;
+    size_t layers, directions;
+    size_t dy; /* layers' worth of output gradients in memory at once */
+    enum ur_cell cell;
 };
 
-static size_t parameter_count(const struct dimensions *d)
+/* Adds up tensors, as floats or as the bytes of an array whose tensors start on 64-byte
+ * boundaries. */
+static size_t parameters(const struct dimensions *d, size_t size_of(size_t count))
 {
-    return d->width * d->gates + d->hidden * d->gates + d->gates + d->hidden * d->classes +
-           d->classes;
+    size_t sum = size_of(d->directions * d->hidden * d->classes) + size_of(d->classes);
+    for (size_t layer = 0; layer < d->layers; layer++) {
+        const size_t inputs = layer == 0 ? d->width : d->directions * d->hidden;
+        const size_t bn = d->cell == UR_CELL_GRU ? size_of(d->hidden) : 0;
+        sum += d->directions * (size_of(inputs * d->gates) + size_of(d->hidden * d->gates) +
+                                size_of(d->gates) + bn);
+    }
+    return sum;
 }
 
-/* Bytes of one array of parameters; every tensor starts on a 64-byte boundary. */
-static size_t parameter_array_bytes(const struct dimensions *d)
+static size_t itself(size_t count)
 {
-    return piece(d->width * d->gates) + piece(d->hidden * d->gates) + piece(d->gates) +
-           piece(d->hidden * d->classes) + piece(d->classes);
+    return count;
 }
 
 /* Floats of a matrix in panels of 16 columns (kernels/packed.c). */
@@ -62,17 +71,67 @@ static size_t packed(size_t inner, size_t columns)
     return inner * ((columns + 15) / 16 * 16);
 }
 
+/* What one layer keeps from forward to backward, in one direction. */
+static size_t kept_bytes(const struct dimensions *d)
+{
+    const size_t state = d->rows * d->hidden;
+    const size_t every = piece(d->steps * state), h = piece((d->steps + 1) * state);
+    const size_t gates = piece(d->steps * d->rows * d->gates);
+    switch (d->cell) {
+    case UR_CELL_RNN:
+        return h;
+    case UR_CELL_GRU:
+        return gates + h + every;
+    case UR_CELL_LSTM:
+        break;
+    }
+    return gates + 2 * h + every;
+}
+
+/* The largest of all layers' packed matrices. */
+static size_t packed_floats(const struct dimensions *d)
+{
+    const size_t above = d->layers > 1 ? d->directions * d->hidden : 0;
+    const size_t inputs = d->width > above ? d->width : above;
+    const size_t forward = packed(inputs, d->gates) + packed(d->hidden, d->gates);
+    const size_t backward = packed(d->gates, d->hidden);
+    return forward > backward ? forward : backward;
+}
+
 static size_t workspace_bytes(const struct dimensions *d)
 {
     const size_t state = d->rows * d->hidden;
-    const size_t logits = d->rows * d->classes;
     const size_t input = piece(d->steps * d->rows * d->width) + 2 * piece(d->rows);
-    const size_t kept = piece(d->steps * 4 * state) + 2 * piece((d->steps + 1) * state) +
-                        piece(d->steps * state) + piece(state) + 2 * piece(logits);
-    const size_t scratch = piece(d->steps * 4 * state) + 3 * piece(state);
-    const size_t forward = packed(d->width, d->gates) + packed(d->hidden, d->gates);
-    const size_t backward = packed(d->gates, d->hidden);
-    return input + kept + scratch + piece(forward > backward ? forward : backward);
+    const size_t kept = d->layers * d->directions * kept_bytes(d);
+    const size_t ends = 2 * piece(d->rows * d->classes) + 2 * d->directions * piece(state);
+    const size_t scratch = piece(d->steps * d->rows * d->gates) + 2 * piece(state) +
+                           d->dy * d->directions * piece(d->steps * state);
+    return input + kept + ends + scratch + piece(packed_floats(d));
+}
+
+/* Multiples of H in a row of gates. */
+static size_t gates_of(enum ur_cell cell)
+{
+    return cell == UR_CELL_RNN ? 1 : cell == UR_CELL_GRU ? 3 : 4;
+}
+
+static struct dimensions dimensions_of(const struct ur_spec *spec,
+                                       const struct ur_data_shape *shape)
+{
+    const enum ur_cell cell = (enum ur_cell)spec->model.cell;
+    const size_t dy = (size_t)spec->model.layers - 1 + (spec->model.readout == UR_READOUT_MAX);
+    return (struct dimensions){
+        .steps = (size_t)shape->steps,
+        .width = (size_t)shape->width,
+        .classes = (size_t)shape->classes,
+        .rows = (size_t)spec->train.shard_rows,
+        .hidden = (size_t)spec->model.hidden,
+        .gates = gates_of(cell) * (size_t)spec->model.hidden,
+        .layers = (size_t)spec->model.layers,
+        .directions = 1 + (size_t)spec->model.bidirectional,
+        .dy = dy < 2 ? dy : 2,
+        .cell = cell,
+    };
 }
 
 static bool outside(int32_t value, int32_t highest)
@@ -88,6 +147,7 @@ static enum ur_status check(const struct ur_spec *spec, const struct ur_data_sha
         int32_t value, highest;
     } limits[] = {
         {"hidden units", spec->model.hidden, UR_MAX_HIDDEN},
+        {"layers", spec->model.layers, UR_MAX_LAYERS},
         {"rows of a minibatch", spec->train.batch, UR_MAX_BATCH},
         {"rows of a shard", spec->train.shard_rows, UR_MAX_SHARD_ROWS},
         {"time steps", shape->steps, UR_MAX_STEPS_PER_ROW},
@@ -113,22 +173,15 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     if (status != UR_OK)
         return status;
 
-    const struct dimensions d = {
-        .steps = (size_t)shape->steps,
-        .width = (size_t)shape->width,
-        .classes = (size_t)shape->classes,
-        .rows = (size_t)spec->train.shard_rows,
-        .hidden = (size_t)spec->model.hidden,
-        .gates = 4 * (size_t)spec->model.hidden,
-    };
+    const struct dimensions d = dimensions_of(spec, shape);
     const size_t shards = ((size_t)spec->train.batch + d.rows - 1) / d.rows;
     const size_t workers = (size_t)threads < shards ? (size_t)threads : shards;
     const size_t sequences = (size_t)shape->n_train + (size_t)shape->n_test;
     const size_t arrays =
         3 + shards; /* weights, two moments whatever the optimizer, a gradient a shard */
 
-    plan->n_parameters = parameter_count(&d);
-    plan->params_bytes = times(parameter_array_bytes(&d), arrays);
+    plan->n_parameters = parameters(&d, itself);
+    plan->params_bytes = times(parameters(&d, piece), arrays);
     plan->work_bytes = times(workspace_bytes(&d), workers);
     plan->data_bytes = times(sequences, d.steps * d.width + sizeof(uint16_t));
     plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +

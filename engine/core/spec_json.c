@@ -100,6 +100,15 @@ static void settle_length(struct ur_spec_parse *parse, json_t *root)
     }
 }
 
+/* Only an RNN's activation can be chosen; a cell of gates is what it is by its own. */
+static void check_activation(struct ur_spec_parse *parse)
+{
+    if (parse->spec->model.cell != UR_CELL_RNN &&
+        parse->spec->model.activation != UR_ACTIVATION_TANH)
+        ur_field_error_add(parse->errors, "/model/activation",
+                           "must be tanh unless /model/cell is rnn");
+}
+
 /* jansson would recurse 2048 deep and build all of it; brackets are counted before it starts. */
 static enum ur_status check_text(const char *json, size_t length, struct ur_error *error)
 {
@@ -179,6 +188,7 @@ enum ur_status ur_spec_parse(struct ur_spec *spec, const char *json, size_t leng
     struct ur_spec_parse parse = {.spec = spec, .errors = errors};
     parse_object(&parse, "", root);
     settle_length(&parse, root);
+    check_activation(&parse);
     if (json_object_get(root, "dataset") == NULL)
         ur_field_error_add(errors, "/dataset", "is required");
     json_decref(root);

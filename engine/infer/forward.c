@@ -1,15 +1,15 @@
 #include "infer/forward.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "infer/cell.h"
 #include "io/checkpoint.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
-#include "kernels/vec.h"
+#include "layers/cell_rnn.h"
+#include "layers/readout.h"
 #include "model/params.h"
-
-enum { GATES = 4 };
 
 /* Says the same in the words of whoever posted a model: to them it is no checkpoint. */
 static enum ur_status bad_model(struct ur_error *error, enum ur_status status,
@@ -48,10 +48,6 @@ static enum ur_status describe(const struct ur_checkpoint_file *file, struct ur_
                        (int)shape->steps, UR_MAX_STEPS_PER_ROW);
     enum ur_status status =
         ur_spec_parse(spec, file->spec_json, file->spec_bytes, NULL, &cause);
-    if (status == UR_OK && (spec->model.layers != 1 || spec->model.bidirectional != 0 ||
-                            spec->model.cell != UR_CELL_LSTM))
-        status = ur_fail(&cause, UR_BAD_MODEL,
-                         "This version runs one LSTM layer in one direction only.");
     if (status == UR_OK)
         status = ur_params_build(params, spec, shape, &cause);
     return status == UR_OK ? UR_OK : bad_model(error, status, &cause);
@@ -65,22 +61,51 @@ static const float *tensor_at(const struct ur_params *params, const float *weigh
     return weights == NULL ? NULL : weights + tensor->offset;
 }
 
+/* Finds "layer0.forward.W" and its kin. */
+static const float *layer_tensor(const struct ur_params *params, const float *weights,
+                                 int32_t layer, int32_t direction, const char *what)
+{
+    char name[UR_TENSOR_NAME_BYTES];
+    snprintf(name, sizeof name, "layer%d.%s.%s", (int)layer,
+             direction == 0 ? "forward" : "backward", what);
+    return tensor_at(params, weights, name);
+}
+
+static void find_tensors(struct ur_forward *forward, const struct ur_params *params,
+                         const float *weights)
+{
+    for (int32_t layer = 0; layer < forward->layers; layer++)
+        for (int32_t d = 0; d < forward->directions; d++) {
+            struct ur_forward_layer *one = &forward->stack[layer][d];
+            one->w = layer_tensor(params, weights, layer, d, "W");
+            one->u = layer_tensor(params, weights, layer, d, "U");
+            one->b = layer_tensor(params, weights, layer, d, "b");
+            if (forward->cell == UR_CELL_GRU)
+                one->bn = layer_tensor(params, weights, layer, d, "bn");
+        }
+    forward->dense_w = tensor_at(params, weights, "dense.W");
+    forward->dense_b = tensor_at(params, weights, "dense.b");
+}
+
 /* Gives the weights' array; every pointer is NULL over a planner. */
 static float *carve(struct ur_forward *forward, const struct ur_params *params,
                     struct ur_arena *arena)
 {
     const size_t rows = (size_t)forward->capacity, hidden = (size_t)forward->hidden;
+    const size_t columns = (size_t)forward->gates * hidden;
+    const size_t directions = (size_t)forward->directions;
     float *weights = ur_arena_floats(arena, params->n_floats);
-    forward->w = tensor_at(params, weights, "layer0.forward.W");
-    forward->u = tensor_at(params, weights, "layer0.forward.U");
-    forward->b = tensor_at(params, weights, "layer0.forward.b");
-    forward->dense_w = tensor_at(params, weights, "dense.W");
-    forward->dense_b = tensor_at(params, weights, "dense.b");
+    find_tensors(forward, params, weights);
     forward->x = ur_arena_floats(arena, rows * (size_t)forward->width);
-    forward->gates = ur_arena_floats(arena, rows * GATES * hidden);
+    forward->sums = ur_arena_floats(arena, rows * columns);
+    forward->recurrent = ur_arena_floats(arena, rows * columns);
     forward->c = ur_arena_floats(arena, rows * hidden);
-    forward->h = ur_arena_floats(arena, rows * hidden);
-    forward->read = ur_arena_floats(arena, rows * hidden);
+    forward->zero = ur_arena_floats(arena, rows * hidden);
+    for (int32_t turn = 0; turn < 2; turn++)
+        for (int32_t d = 0; d < forward->directions; d++)
+            forward->y[turn][d] =
+                ur_arena_floats(arena, (size_t)forward->steps * rows * hidden);
+    forward->read = ur_arena_floats(arena, rows * directions * hidden);
     return weights;
 }
 
@@ -117,6 +142,11 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     forward->width = file.info.shape.width;
     forward->classes = file.info.shape.classes;
     forward->hidden = spec.model.hidden;
+    forward->layers = spec.model.layers;
+    forward->directions = 1 + spec.model.bidirectional;
+    forward->cell = (enum ur_cell)spec.model.cell;
+    forward->gates = ur_recurrent_gates(forward->cell);
+    forward->activation = (enum ur_activation)spec.model.activation;
     forward->readout = (enum ur_readout)spec.model.readout;
     memcpy(forward->weights_sha256, file.info.weights_sha256, sizeof forward->weights_sha256);
     status = fill(forward, &file, &params, error);
@@ -147,31 +177,121 @@ static void read_row(const struct ur_forward *forward, const uint8_t *pictures, 
                 (float)pictures[row * picture + t * width + k] / 255.0f;
 }
 
+/* One direction of one layer on n rows of pictures. */
+struct direction {
+    struct ur_forward *forward;
+    const uint8_t *pictures;
+    size_t rows;
+    int32_t layer, index;
+};
+
+/* sums = b + x W of time step t; x is the pictures' row, or what the layer below wrote. */
+static void read_input(const struct direction *of, size_t t)
+{
+    struct ur_forward *forward = of->forward;
+    const struct ur_forward_layer *layer = &forward->stack[of->layer][of->index];
+    const size_t hidden = (size_t)forward->hidden;
+    const size_t columns = (size_t)forward->gates * hidden;
+
+    if (of->layer == 0) {
+        read_row(forward, of->pictures, of->rows, t);
+        ur_rows_set(forward->sums, layer->b, forward->x, layer->w, of->rows,
+                    (size_t)forward->width, columns);
+        return;
+    }
+    float *const *below = forward->y[(of->layer - 1) % 2];
+    const size_t at = t * of->rows * hidden;
+    ur_rows_set(forward->sums, layer->b, below[0] + at, layer->w, of->rows, hidden, columns);
+    if (forward->directions > 1)
+        ur_rows_add(forward->sums, below[1] + at, layer->w + hidden * columns, of->rows, hidden,
+                    columns);
+}
+
+/* h = the cell of sums and what the step before left. */
+static void run_cell(const struct direction *of, const float *before, float *h)
+{
+    struct ur_forward *forward = of->forward;
+    const struct ur_forward_layer *layer = &forward->stack[of->layer][of->index];
+    const size_t rows = of->rows, hidden = (size_t)forward->hidden;
+    const size_t columns = (size_t)forward->gates * hidden;
+
+    switch (forward->cell) {
+    case UR_CELL_LSTM:
+        ur_rows_add(forward->sums, before, layer->u, rows, hidden, columns);
+        ur_infer_lstm(forward->sums, forward->c, h, rows, hidden);
+        break;
+    case UR_CELL_RNN:
+        ur_rows_add(forward->sums, before, layer->u, rows, hidden, columns);
+        memcpy(h, forward->sums, rows * hidden * sizeof *h);
+        ur_rnn_forward(h, forward->zero, forward->activation, rows, hidden);
+        break;
+    case UR_CELL_GRU:
+        memset(forward->recurrent, 0, rows * columns * sizeof *forward->recurrent);
+        ur_rows_add(forward->recurrent, before, layer->u, rows, hidden, columns);
+        ur_infer_gru(forward->sums, forward->recurrent, layer->bn, before, h, rows, hidden);
+        break;
+    }
+}
+
+static void run_direction(const struct direction *of)
+{
+    struct ur_forward *forward = of->forward;
+    const size_t steps = (size_t)forward->steps;
+    const size_t block = of->rows * (size_t)forward->hidden;
+    float *y = forward->y[of->layer % 2][of->index];
+    const float *before = forward->zero;
+
+    memset(forward->c, 0, block * sizeof *forward->c);
+    for (size_t n = 0; n < steps; n++) {
+        const size_t t = of->index == 1 ? steps - 1 - n : n;
+        read_input(of, t);
+        run_cell(of, before, y + t * block);
+        before = y + t * block;
+    }
+}
+
+/* out [rows][H] = what the dense layer sees of y [T][rows][H]. */
+static void read_out(const struct ur_forward *forward, float *out, const float *y, size_t block,
+                     int32_t direction)
+{
+    switch (forward->readout) {
+    case UR_READOUT_MEAN:
+        ur_readout_mean_forward(out, y, forward->steps, block);
+        return;
+    case UR_READOUT_MAX:
+        ur_readout_max_forward(out, y, forward->steps, block);
+        return;
+    case UR_READOUT_FINAL:
+        if (direction == 1) {
+            ur_readout_first_forward(out, y, block);
+            return;
+        }
+        break;
+    case UR_READOUT_LAST:
+        break;
+    }
+    ur_readout_last_forward(out, y, forward->steps, block);
+}
+
 void ur_forward_logits(struct ur_forward *forward, const uint8_t *pictures, int32_t n,
                        float *logits)
 {
     assert(n >= 1 && n <= forward->capacity);
     const size_t rows = (size_t)n, hidden = (size_t)forward->hidden;
-    const size_t width = (size_t)forward->width, classes = (size_t)forward->classes;
-    memset(forward->c, 0, rows * hidden * sizeof(float));
-    memset(forward->h, 0, rows * hidden * sizeof(float));
-    memset(forward->read, 0, rows * hidden * sizeof(float));
+    const size_t classes = (size_t)forward->classes, block = rows * hidden;
 
-    for (size_t t = 0; t < (size_t)forward->steps; t++) {
-        read_row(forward, pictures, rows, t);
-        ur_rows_set(forward->gates, forward->b, forward->x, forward->w, rows, width,
-                    GATES * hidden);
-        ur_rows_add(forward->gates, forward->h, forward->u, rows, hidden, GATES * hidden);
-        ur_infer_lstm(forward->gates, forward->c, forward->h, rows, hidden);
-        if (forward->readout == UR_READOUT_MEAN)
-            ur_vec_add(forward->read, forward->h, rows * hidden);
-    }
-    if (forward->readout == UR_READOUT_MEAN)
-        ur_vec_scale(forward->read, forward->read, 1.0f / (float)forward->steps, rows * hidden);
-    else
-        memcpy(forward->read, forward->h, rows * hidden * sizeof(float));
+    for (int32_t layer = 0; layer < forward->layers; layer++)
+        for (int32_t d = 0; d < forward->directions; d++)
+            run_direction(&(struct direction){forward, pictures, rows, layer, d});
+
+    float *const *y = forward->y[(forward->layers - 1) % 2];
+    for (int32_t d = 0; d < forward->directions; d++)
+        read_out(forward, forward->read + (size_t)d * block, y[d], block, d);
     ur_rows_set(logits, forward->dense_b, forward->read, forward->dense_w, rows, hidden,
                 classes);
+    if (forward->directions > 1)
+        ur_rows_add(logits, forward->read + block, forward->dense_w + hidden * classes, rows,
+                    hidden, classes);
 }
 
 void ur_forward_run(struct ur_forward *forward, const uint8_t *pictures, int32_t n,

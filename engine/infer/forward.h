@@ -5,8 +5,8 @@
  * Shapes: pictures [n][T*I] bytes (0 background, 255 ink), read as byte / 255 as in training;
  * probabilities [n][C]. A picture's answer has the same bits alone and among any others, and
  * agrees with the training forward pass to 1e-5 in the logits (kernels/rows.h sums in another
- * order than a BLAS). Cost: 2 T (I + H) 4H operations a picture; 0.1 ms for 128 hidden units on
- * 28x28. Memory: the weights and a few rows of capacity. Errors: UR_BAD_MODEL for a file that
+ * order than a BLAS). Cost: 2 T (I + H) GH operations a picture, layer and direction; 0.1 ms for 128 hidden units on
+ * 28x28. Memory: the weights and 2 T DH floats of capacity. Errors: UR_BAD_MODEL for a file that
  * is damaged, not a model, or of a kind that this program cannot run; UR_NO_MEMORY. Ownership:
  * the caller owns the struct; _release accepts NULL and a zeroed struct. Threads: one at a
  * time, the scratch is inside. Source: docs/inference.md.
@@ -17,21 +17,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "layers/recurrent.h"
 #include "unroll/arena.h"
 #include "unroll/limits.h"
 #include "unroll/spec.h"
 #include "unroll/status.h"
 
+/* One layer in one direction; the arrays lie in the arena. */
+struct ur_forward_layer {
+    const float *w, *u, *b, *bn; /* [I][GH] [H][GH] [GH] [H]; bn of a GRU alone */
+};
+
 struct ur_forward {
     int32_t steps, width, hidden, classes;
-    int32_t capacity; /* pictures at a time */
+    int32_t layers, directions, gates; /* gates: G of layers/recurrent.h */
+    int32_t capacity;                  /* pictures at a time */
+    enum ur_cell cell;
+    enum ur_activation activation;
     enum ur_readout readout;
     char weights_sha256[UR_SHA256_HEX_BYTES]; /* as the file says */
-    const float *w, *u, *b;                   /* [I][4H] [H][4H] [4H] */
-    const float *dense_w, *dense_b;           /* [H][C] [C] */
-    float *x, *gates, *c, *h;                 /* [capacity][I] [..][4H] [..][H] [..][H] */
-    float *read;                              /* [capacity][H]: what the dense layer reads */
-    struct ur_arena arena;                    /* holds all of the above */
+    struct ur_forward_layer stack[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
+    const float *dense_w, *dense_b;  /* [DH][C] [C] */
+    float *x, *sums, *recurrent, *c; /* [capacity][I] [..][GH] [..][GH] [..][H] */
+    float *zero;                     /* [capacity][H]: what the first step finds */
+    float *y[2][UR_MAX_DIRECTIONS];  /* [T][capacity][H]: layers write them by turns */
+    float *read;                     /* [capacity][DH]: what the dense layer reads */
+    struct ur_arena arena;           /* holds all of the above */
 };
 
 /* Loads the bytes of a model file (a checkpoint does as well), for capacity >= 1 pictures. */

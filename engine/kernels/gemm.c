@@ -40,6 +40,13 @@ void ur_gemm_transposed_set(float *dx, const float *dy, const float *w, int32_t 
                 cols, 0.0f, dx, inner);
 }
 
+void ur_gemm_transposed_add(float *dx, const float *dy, const float *w, int32_t rows,
+                            int32_t inner, int32_t cols)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, inner, cols, 1.0f, dy, cols, w,
+                cols, 1.0f, dx, inner);
+}
+
 void ur_gemm_outer_set(float *dw, const float *x, const float *dy, int32_t rows, int32_t inner,
                        int32_t cols)
 {

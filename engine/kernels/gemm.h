@@ -1,5 +1,5 @@
 /*
- * The three matrix products of a layer, over OpenBLAS. This is the only file that knows BLAS.
+ * The matrix products of a layer, over OpenBLAS. This is the only file that knows BLAS.
  *
  * Shapes: row-major, dense, no gaps: x [rows][inner], w [inner][cols], y [rows][cols].
  * Cost: 2 * rows * inner * cols operations. Threads: any, each call on the caller's thread,
@@ -29,6 +29,10 @@ void ur_gemm_add(float *y, const float *x, const float *w, int32_t rows, int32_t
 
 /* dx = dy wᵀ, with w [inner][cols] as in the forward product and dx [rows][inner]. */
 void ur_gemm_transposed_set(float *dx, const float *dy, const float *w, int32_t rows,
+                            int32_t inner, int32_t cols);
+
+/* dx += dy wᵀ */
+void ur_gemm_transposed_add(float *dx, const float *dy, const float *w, int32_t rows,
                             int32_t inner, int32_t cols);
 
 /* dw = xᵀ dy: the gradient of w, summed over all rows. */

@@ -16,6 +16,14 @@ struct ur_dense_shape {
 void ur_dense_forward(struct ur_dense_shape shape, float *y, const float *x, const float *w,
                       const float *b);
 
+/* Adds a further part of an input that lies in parts: y += x W, W being that part's rows. */
+void ur_dense_forward_more(struct ur_dense_shape shape, float *y, const float *x,
+                           const float *w);
+
+/* Overwrites dx and dw of a further part. */
+void ur_dense_backward_more(struct ur_dense_shape shape, float *dx, float *dw, const float *dy,
+                            const float *x, const float *w);
+
 /* Overwrites dx, dw and db. */
 void ur_dense_backward(struct ur_dense_shape shape, float *dx, float *dw, float *db,
                        const float *dy, const float *x, const float *w);

@@ -1,7 +1,8 @@
 /*
- * What the dense layer sees of a recurrent layer's output: its last time step, or the mean.
+ * What the dense layer sees of one direction of a recurrent layer: the last time step, the first
+ * (where a direction that reads backwards ends), the mean of all, or the largest of all.
  *
- * Shapes: y [T][B][H]  out, dout [B][H]. Cost: at most one pass over y. Errors: none.
+ * Shapes: y, dy [T][B][H]  out, dout [B][H]. Cost: at most one pass over y. Errors: none.
  * Threads: pure functions.
  */
 #ifndef UNROLL_LAYERS_READOUT_H
@@ -18,10 +19,23 @@ void ur_readout_last_forward(float *out, const float *y, int32_t steps, size_t b
 /* Gives dy: dout at the last step alone. Borrows dout. */
 struct ur_output_gradient ur_readout_last_backward(const float *dout, int32_t steps);
 
+/* out = y[0]. */
+void ur_readout_first_forward(float *out, const float *y, size_t block);
+
+/* Gives dy: dout at the first step alone. Borrows dout. */
+struct ur_output_gradient ur_readout_first_backward(const float *dout);
+
 /* out = (y[0] + .. + y[T - 1]) / T, summed in that order. */
 void ur_readout_mean_forward(float *out, const float *y, int32_t steps, size_t block);
 
 /* Gives dy: dout / T at every step. Scales dout in place and borrows it. */
 struct ur_output_gradient ur_readout_mean_backward(float *dout, int32_t steps, size_t block);
+
+/* out = the largest of y[0] .. y[T - 1], unit by unit; NaN where the first step has one. */
+void ur_readout_max_forward(float *out, const float *y, int32_t steps, size_t block);
+
+/* Writes dy: dout at the first of the steps that have the value out. Overwrites dout. */
+struct ur_output_gradient ur_readout_max_backward(float *dy, float *dout, const float *out,
+                                                  const float *y, int32_t steps, size_t block);
 
 #endif

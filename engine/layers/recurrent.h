@@ -1,65 +1,98 @@
 /*
  * One recurrent layer in one direction over all T steps of a shard: the grid that is cut into
- * products and cells. Forward runs step by step while a step's gates are in the cache: x W,
- * h U, cell. Backward's sums over time are single products over T*B rows.
+ * products and cells. Forward runs step by step while a step's gates are in the cache: x W, h U,
+ * cell. Backward's sums over time are single products over T*B rows.
  *
- * Shapes: x [T][B][I]   gates [T][B][4H]   h, c [T+1][B][H], slot 0 the zero start
- *         tanh_c [T][B][H]   W [I][4H]   U [H][4H]   b [4H]
- * Cost: 2*T*B*(I+H)*4H operations forward, twice that backward. Ownership: the caller's memory.
+ * The other direction is index arithmetic: time stays where it is in memory, only the order of the
+ * steps turns round, and the slot that holds the zero start is the last instead of the first.
+ *
+ * Shapes: x [T][B][I] in one part, or, above a layer of two directions, in two parts of
+ *         [T][B][I/2] each; G gates: LSTM 4 (i f g o), GRU 3 (r z n), RNN 1
+ *         gates [T][B][GH] (not for an RNN)   h [T+1][B][H]   c [T+1][B][H], tanh_c [T][B][H]
+ *         (LSTM)   q [T][B][H] (GRU)   W [I][GH]   U [H][GH]   b [GH]   bn [H] (GRU)
+ * Cost: 2*T*B*(I+H)*GH operations forward, twice that backward. Ownership: the caller's memory.
  * Errors: none. Threads: pure functions; one call's memory belongs to one thread.
- * Source: docs/derivations/lstm-bptt.md.
+ * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h.
  */
 #ifndef UNROLL_LAYERS_RECURRENT_H
 #define UNROLL_LAYERS_RECURRENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "unroll/spec.h"
+
+enum { UR_MAX_DIRECTIONS = 2 };
+
 struct ur_recurrent_shape {
     int32_t steps, rows, width, hidden; /* T B I H */
+    int32_t parts;                      /* of the input; 0 is 1 */
+    enum ur_cell cell;
+    enum ur_activation activation; /* RNN */
+    bool reversed;                 /* reads the last step first */
 };
 
 struct ur_recurrent_weights {
-    const float *w, *u, *b;
+    const float *w, *u, *b, *bn;
 };
 
-/* What forward leaves for backward. */
+/* What a layer reads; the second part is NULL where there is one. */
+struct ur_recurrent_input {
+    const float *parts[UR_MAX_DIRECTIONS];
+};
+
+/* What forward leaves for backward, and backward overwrites q of. */
 struct ur_recurrent_kept {
-    float *gates, *h, *c, *tanh_c;
+    float *gates, *h, *c, *tanh_c, *q;
 };
 
-/* Overwritten, and of no use afterwards. Forward takes only packed. */
+/* Overwritten, and of no use afterwards. Forward takes packed, and one step of dgates. */
 struct ur_recurrent_scratch {
     float *packed;  /* ur_recurrent_packed_floats: W and U, later the transpose of U */
-    float *dgates;  /* [T][B][4H] */
+    float *dgates;  /* [T][B][GH] */
     float *dh, *dc; /* [B][H] */
 };
 
 /*
- * The gradient of the loss with respect to the layer's output, as whoever reads the output
- * hands it back: step t >= first has a block [B][H] at blocks + (t - first) * stride, earlier
- * steps have none. A readout that treats all steps alike has stride 0 and stores one block.
+ * The gradient of the loss with respect to the layer's output, as whoever reads the output hands
+ * it back: step first <= t < end has a block [B][H] at blocks + (t - first) * stride, other steps
+ * have none. A readout that treats all steps alike has stride 0 and stores one block.
  */
 struct ur_output_gradient {
     const float *blocks;
     size_t stride; /* floats */
-    int32_t first;
+    int32_t first, end;
+};
+
+/* Where the gradient with respect to the input goes; parts of NULL: nowhere. */
+struct ur_recurrent_dx {
+    float *parts[UR_MAX_DIRECTIONS];
+    bool add; /* to what is there, because the other direction was here before */
 };
 
 struct ur_recurrent_gradients {
-    float *dw, *du, *db;
+    float *dw, *du, *db, *dbn;
+    struct ur_recurrent_dx dx;
 };
+
+/* Gives G. */
+int32_t ur_recurrent_gates(enum ur_cell cell);
 
 /* Gives the floats of scratch.packed. */
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape);
 
+/* Gives the layer's output y [T][B][H], which lies inside kept.h. */
+const float *ur_recurrent_output(struct ur_recurrent_shape shape,
+                                 struct ur_recurrent_kept kept);
+
 void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
-                          const float *x, struct ur_recurrent_kept kept,
+                          struct ur_recurrent_input input, struct ur_recurrent_kept kept,
                           struct ur_recurrent_scratch scratch);
 
 /* Overwrites the gradients. */
 void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
-                           const float *x, struct ur_recurrent_kept kept,
+                           struct ur_recurrent_input input, struct ur_recurrent_kept kept,
                            struct ur_output_gradient output,
                            struct ur_recurrent_scratch scratch,
                            struct ur_recurrent_gradients gradients);

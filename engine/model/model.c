@@ -3,14 +3,15 @@
 #include <assert.h>
 #include <string.h>
 
+#include "layers/bidir.h"
 #include "layers/dense.h"
 #include "layers/readout.h"
 #include "layers/recurrent.h"
 #include "model/loss.h"
 #include "model/workspace.h"
 
-/* Where each tensor of the one-layer LSTM stands in the table. */
-enum { LAYER_W, LAYER_U, LAYER_B, DENSE_W, DENSE_B, N_TENSORS };
+/* Where a tensor stands among those of its layer and direction; the dense layer's are last. */
+enum { LAYER_W, LAYER_U, LAYER_B, LAYER_BN };
 
 enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
                              const struct ur_data_shape *shape, struct ur_error *error)
@@ -26,16 +27,35 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
     const enum ur_status status = ur_params_build(&model->params, spec, shape, error);
     if (status != UR_OK)
         return status;
-    assert(model->params.count == N_TENSORS);
 
     model->steps = shape->steps;
     model->width = shape->width;
     model->classes = shape->classes;
     model->hidden = spec->model.hidden;
     model->shard_rows = spec->train.shard_rows;
+    model->layers = spec->model.layers;
+    model->directions = 1 + spec->model.bidirectional;
     model->cell = (enum ur_cell)spec->model.cell;
+    model->activation = (enum ur_activation)spec->model.activation;
     model->readout = (enum ur_readout)spec->model.readout;
     return UR_OK;
+}
+
+/* Where the tensors of a layer's direction begin in the table. */
+static int32_t first_tensor(const struct ur_model *model, int32_t layer, int32_t direction)
+{
+    const int32_t each = model->cell == UR_CELL_GRU ? LAYER_BN + 1 : LAYER_B + 1;
+    return (layer * model->directions + direction) * each;
+}
+
+static int32_t dense_w(const struct ur_model *model)
+{
+    return model->params.count - 2;
+}
+
+static int32_t dense_b(const struct ur_model *model)
+{
+    return model->params.count - 1;
 }
 
 static const float *tensor_in(const struct ur_model *model, const float *array, int32_t index)
@@ -43,28 +63,33 @@ static const float *tensor_in(const struct ur_model *model, const float *array, 
     return array + model->params.items[index].offset;
 }
 
-static struct ur_recurrent_shape layer_shape(const struct ur_model *model)
+static struct ur_bidir layer_of(const struct ur_model *model, const float *weights,
+                                const struct ur_workspace *workspace, int32_t layer)
 {
-    return (struct ur_recurrent_shape){.steps = model->steps,
-                                       .rows = model->shard_rows,
-                                       .width = model->width,
-                                       .hidden = model->hidden};
+    struct ur_bidir bidir = {.shape = ur_model_layer_shape(model, layer),
+                             .directions = model->directions};
+    for (int32_t d = 0; d < model->directions; d++) {
+        const int32_t first = first_tensor(model, layer, d);
+        struct ur_recurrent_weights *w = &bidir.weights[d];
+        w->w = tensor_in(model, weights, first + LAYER_W);
+        w->u = tensor_in(model, weights, first + LAYER_U);
+        w->b = tensor_in(model, weights, first + LAYER_B);
+        if (model->cell == UR_CELL_GRU)
+            w->bn = tensor_in(model, weights, first + LAYER_BN);
+        bidir.kept[d] = workspace->ws_layers[layer][d];
+    }
+    return bidir;
 }
 
-static struct ur_recurrent_weights layer_weights(const struct ur_model *model,
-                                                 const float *weights)
+static struct ur_recurrent_gradients
+gradients_of(const struct ur_model *model, float *gradients, int32_t layer, int32_t direction)
 {
-    return (struct ur_recurrent_weights){.w = tensor_in(model, weights, LAYER_W),
-                                         .u = tensor_in(model, weights, LAYER_U),
-                                         .b = tensor_in(model, weights, LAYER_B)};
-}
-
-static struct ur_recurrent_kept layer_kept(const struct ur_workspace *workspace)
-{
-    return (struct ur_recurrent_kept){.gates = workspace->ws_gates,
-                                      .h = workspace->ws_h,
-                                      .c = workspace->ws_c,
-                                      .tanh_c = workspace->ws_tanh_c};
+    const struct ur_tensor *first = model->params.items + first_tensor(model, layer, direction);
+    return (struct ur_recurrent_gradients){
+        .dw = gradients + first[LAYER_W].offset,
+        .du = gradients + first[LAYER_U].offset,
+        .db = gradients + first[LAYER_B].offset,
+        .dbn = model->cell == UR_CELL_GRU ? gradients + first[LAYER_BN].offset : NULL};
 }
 
 static struct ur_recurrent_scratch layer_scratch(const struct ur_workspace *workspace)
@@ -75,6 +100,18 @@ static struct ur_recurrent_scratch layer_scratch(const struct ur_workspace *work
                                          .dc = workspace->scratch_dc};
 }
 
+/* What a layer reads: x, or the output of the layer below. */
+static struct ur_recurrent_input input_of(const struct ur_model *model, const float *weights,
+                                          const float *x, const struct ur_workspace *workspace,
+                                          int32_t layer)
+{
+    if (layer == 0)
+        return (struct ur_recurrent_input){{x, NULL}};
+    const struct ur_bidir below = layer_of(model, weights, workspace, layer - 1);
+    return ur_bidir_output(&below);
+}
+
+/* Each direction is a part of the dense layer's input. */
 static struct ur_dense_shape dense_shape(const struct ur_model *model)
 {
     return (struct ur_dense_shape){
@@ -87,38 +124,97 @@ static size_t block_floats(const struct ur_model *model)
     return (size_t)model->shard_rows * (size_t)model->hidden;
 }
 
-static void readout_forward(const struct ur_model *model, struct ur_workspace *workspace)
+/* Floats of the rows of dense.W that one direction meets. */
+static size_t dense_part(const struct ur_model *model)
+{
+    return (size_t)model->hidden * (size_t)model->classes;
+}
+
+/* A direction ends at the last step, or, reading backwards, at the first. */
+static bool reads_first(const struct ur_model *model, int32_t direction)
+{
+    return model->readout == UR_READOUT_FINAL && direction == 1;
+}
+
+static void readout_forward(const struct ur_model *model, float *out, const float *y,
+                            int32_t direction)
 {
     const size_t block = block_floats(model);
-    const float *y = workspace->ws_h + block; /* slot 0 is the start */
 
     switch (model->readout) {
     case UR_READOUT_LAST:
-        ur_readout_last_forward(workspace->ws_readout, y, model->steps, block);
+    case UR_READOUT_FINAL:
+        if (reads_first(model, direction))
+            ur_readout_first_forward(out, y, block);
+        else
+            ur_readout_last_forward(out, y, model->steps, block);
         break;
     case UR_READOUT_MEAN:
-        ur_readout_mean_forward(workspace->ws_readout, y, model->steps, block);
+        ur_readout_mean_forward(out, y, model->steps, block);
+        break;
+    case UR_READOUT_MAX:
+        ur_readout_max_forward(out, y, model->steps, block);
         break;
     }
 }
 
+/* Gives the gradient of the top layer's output y in one direction. */
 static struct ur_output_gradient readout_backward(const struct ur_model *model,
-                                                  struct ur_workspace *workspace)
+                                                  const struct ur_workspace *workspace,
+                                                  const float *y, int32_t direction)
 {
+    float *dout = workspace->scratch_dreadout[direction];
+    const size_t block = block_floats(model);
+
     if (model->readout == UR_READOUT_MEAN)
-        return ur_readout_mean_backward(workspace->scratch_dreadout, model->steps,
-                                        block_floats(model));
-    return ur_readout_last_backward(workspace->scratch_dreadout, model->steps);
+        return ur_readout_mean_backward(dout, model->steps, block);
+    if (model->readout == UR_READOUT_MAX)
+        return ur_readout_max_backward(workspace->scratch_dy[0][direction], dout,
+                                       workspace->ws_readout[direction], y, model->steps,
+                                       block);
+    if (reads_first(model, direction))
+        return ur_readout_first_backward(dout);
+    return ur_readout_last_backward(dout, model->steps);
+}
+
+static void dense_forward(const struct ur_model *model, const float *weights,
+                          const struct ur_workspace *workspace)
+{
+    const float *w = tensor_in(model, weights, dense_w(model));
+    ur_dense_forward(dense_shape(model), workspace->logits, workspace->ws_readout[0], w,
+                     tensor_in(model, weights, dense_b(model)));
+    if (model->directions > 1)
+        ur_dense_forward_more(dense_shape(model), workspace->logits, workspace->ws_readout[1],
+                              w + dense_part(model));
+}
+
+static void dense_backward(const struct ur_model *model, const float *weights,
+                           const struct ur_workspace *workspace, float *gradients)
+{
+    const float *w = tensor_in(model, weights, dense_w(model));
+    float *dw = gradients + model->params.items[dense_w(model)].offset;
+    ur_dense_backward(dense_shape(model), workspace->scratch_dreadout[0], dw,
+                      gradients + model->params.items[dense_b(model)].offset,
+                      workspace->dlogits, workspace->ws_readout[0], w);
+    if (model->directions > 1)
+        ur_dense_backward_more(dense_shape(model), workspace->scratch_dreadout[1],
+                               dw + dense_part(model), workspace->dlogits,
+                               workspace->ws_readout[1], w + dense_part(model));
 }
 
 void ur_model_forward(const struct ur_model *model, const float *weights, const float *x,
                       struct ur_workspace *workspace)
 {
-    ur_recurrent_forward(layer_shape(model), layer_weights(model, weights), x,
-                         layer_kept(workspace), layer_scratch(workspace));
-    readout_forward(model, workspace);
-    ur_dense_forward(dense_shape(model), workspace->logits, workspace->ws_readout,
-                     tensor_in(model, weights, DENSE_W), tensor_in(model, weights, DENSE_B));
+    struct ur_recurrent_input y = {{x, NULL}};
+
+    for (int32_t k = 0; k < model->layers; k++) {
+        const struct ur_bidir layer = layer_of(model, weights, workspace, k);
+        ur_bidir_forward(&layer, y, layer_scratch(workspace));
+        y = ur_bidir_output(&layer);
+    }
+    for (int32_t d = 0; d < model->directions; d++)
+        readout_forward(model, workspace->ws_readout[d], y.parts[d], d);
+    dense_forward(model, weights, workspace);
 }
 
 struct ur_shard_sums ur_model_smoothed_loss(const struct ur_model *model, const int32_t *labels,
@@ -136,24 +232,51 @@ struct ur_shard_sums ur_model_loss(const struct ur_model *model, const int32_t *
     return ur_model_smoothed_loss(model, labels, row_weights, scale, 0.0f, workspace);
 }
 
+static void clear_padding(const struct ur_params *params, float *gradients)
+{
+    for (int32_t k = 0; k < params->count; k++) {
+        const struct ur_tensor *tensor = &params->items[k];
+        const size_t end = k + 1 < params->count ? tensor[1].offset : params->n_floats;
+        memset(gradients + tensor->offset + tensor->count, 0,
+               (end - tensor->offset - tensor->count) * sizeof *gradients);
+    }
+}
+
+/* Turns the gradients of a layer's output into those of its weights, and outputs into what the
+ * layer below gets: turn says which of the two dy is free. */
+static void layer_backward(const struct ur_model *model, const float *weights, const float *x,
+                           const struct ur_workspace *workspace, float *gradients,
+                           int32_t layer, int32_t turn,
+                           struct ur_output_gradient outputs[UR_MAX_DIRECTIONS])
+{
+    const struct ur_bidir bidir = layer_of(model, weights, workspace, layer);
+    struct ur_recurrent_gradients to[UR_MAX_DIRECTIONS] = {{0}};
+    struct ur_recurrent_dx dx = {{NULL}, false};
+
+    for (int32_t d = 0; d < model->directions; d++) {
+        to[d] = gradients_of(model, gradients, layer, d);
+        if (layer > 0)
+            dx.parts[d] = workspace->scratch_dy[turn][d];
+    }
+    ur_bidir_backward(&bidir, input_of(model, weights, x, workspace, layer), outputs,
+                      layer_scratch(workspace), to, dx);
+    for (int32_t d = 0; d < model->directions; d++)
+        outputs[d] = (struct ur_output_gradient){
+            .blocks = dx.parts[d], .stride = block_floats(model), .end = model->steps};
+}
+
 void ur_model_backward(const struct ur_model *model, const float *weights, const float *x,
                        struct ur_workspace *workspace, float *gradients)
 {
-    float *at[N_TENSORS];
-    for (int32_t k = 0; k < N_TENSORS; k++) {
-        const struct ur_tensor *tensor = &model->params.items[k];
-        at[k] = gradients + tensor->offset;
-        const size_t end = k + 1 < N_TENSORS ? tensor[1].offset : model->params.n_floats;
-        memset(at[k] + tensor->count, 0,
-               (end - tensor->offset - tensor->count) * sizeof *gradients);
-    }
+    const struct ur_bidir top = layer_of(model, weights, workspace, model->layers - 1);
+    const struct ur_recurrent_input y = ur_bidir_output(&top);
+    struct ur_output_gradient outputs[UR_MAX_DIRECTIONS] = {{0}};
+    int32_t turn = model->readout == UR_READOUT_MAX;
 
-    ur_dense_backward(dense_shape(model), workspace->scratch_dreadout, at[DENSE_W], at[DENSE_B],
-                      workspace->dlogits, workspace->ws_readout,
-                      tensor_in(model, weights, DENSE_W));
-    ur_recurrent_backward(layer_shape(model), layer_weights(model, weights), x,
-                          layer_kept(workspace), readout_backward(model, workspace),
-                          layer_scratch(workspace),
-                          (struct ur_recurrent_gradients){
-                              .dw = at[LAYER_W], .du = at[LAYER_U], .db = at[LAYER_B]});
+    clear_padding(&model->params, gradients);
+    dense_backward(model, weights, workspace, gradients);
+    for (int32_t d = 0; d < model->directions; d++)
+        outputs[d] = readout_backward(model, workspace, y.parts[d], d);
+    for (int32_t layer = model->layers - 1; layer >= 0; layer--, turn = 1 - turn)
+        layer_backward(model, weights, x, workspace, gradients, layer, turn, outputs);
 }

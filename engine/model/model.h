@@ -25,7 +25,9 @@
 struct ur_model {
     struct ur_params params;
     int32_t steps, width, hidden, classes, shard_rows;
+    int32_t layers, directions;
     enum ur_cell cell;
+    enum ur_activation activation;
     enum ur_readout readout;
 };
 

@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "layers/recurrent.h"
 #include "unroll/digest.h"
 #include "unroll/text.h"
-
-enum { LSTM_GATES = 4 };
 
 /* Appends a tensor; dims[1] = 0 makes it a vector. */
 static struct ur_tensor *append(struct ur_params *params, const char *name, int32_t rows,
@@ -37,12 +36,13 @@ static void append_matrix(struct ur_params *params, const char *name, int32_t ro
     tensor->init = init;
 }
 
-/* W, U and b of one layer in one direction. */
-static void append_lstm(struct ur_params *params, int32_t layer, const char *direction,
-                        int32_t inputs, const struct ur_spec *spec, enum ur_tensor_init init)
+/* W, U and b of one layer in one direction, and a GRU's second bias of n. */
+static void append_layer(struct ur_params *params, int32_t layer, const char *direction,
+                         int32_t inputs, const struct ur_spec *spec, enum ur_tensor_init init)
 {
+    const enum ur_cell cell = (enum ur_cell)spec->model.cell;
     const int32_t hidden = spec->model.hidden;
-    const int32_t gates = LSTM_GATES * hidden;
+    const int32_t gates = ur_recurrent_gates(cell) * hidden;
     char name[UR_TENSOR_NAME_BYTES];
 
     snprintf(name, sizeof name, "layer%d.%s.W", (int)layer, direction);
@@ -51,8 +51,26 @@ static void append_lstm(struct ur_params *params, int32_t layer, const char *dir
     append_matrix(params, name, hidden, gates, hidden, init);
     snprintf(name, sizeof name, "layer%d.%s.b", (int)layer, direction);
     struct ur_tensor *bias = append(params, name, gates, 0);
-    bias->init = UR_TENSOR_LSTM_BIAS;
-    bias->constant = (float)spec->model.forget_bias;
+    if (cell == UR_CELL_LSTM) {
+        bias->init = UR_TENSOR_LSTM_BIAS;
+        bias->constant = (float)spec->model.forget_bias;
+    }
+    if (cell == UR_CELL_GRU) {
+        snprintf(name, sizeof name, "layer%d.%s.bn", (int)layer, direction);
+        append(params, name, hidden, 0);
+    }
+}
+
+static void append_layers(struct ur_params *params, const struct ur_spec *spec, int32_t width,
+                          enum ur_tensor_init init)
+{
+    const int32_t directions = 1 + spec->model.bidirectional;
+    for (int32_t layer = 0; layer < spec->model.layers; layer++) {
+        const int32_t inputs = layer == 0 ? width : directions * spec->model.hidden;
+        append_layer(params, layer, "forward", inputs, spec, init);
+        if (directions > 1)
+            append_layer(params, layer, "backward", inputs, spec, init);
+    }
 }
 
 enum ur_status ur_params_build(struct ur_params *params, const struct ur_spec *spec,
@@ -67,11 +85,15 @@ enum ur_status ur_params_build(struct ur_params *params, const struct ur_spec *s
             "1..%d, 1..%d and 1..%d.",
             (int)spec->model.hidden, (int)shape->width, (int)shape->classes, UR_MAX_HIDDEN,
             UR_MAX_WIDTH, UR_MAX_CLASSES);
+    if (spec->model.layers < 1 || spec->model.layers > UR_MAX_LAYERS)
+        return ur_fail(error, UR_JOB_TOO_BIG, "A model of %d layers is outside 1..%d.",
+                       (int)spec->model.layers, UR_MAX_LAYERS);
 
     const enum ur_tensor_init init =
         spec->model.init == UR_INIT_NORMAL ? UR_TENSOR_NORMAL : UR_TENSOR_GLOROT;
-    append_lstm(params, 0, "forward", shape->width, spec, init);
-    append_matrix(params, "dense.W", spec->model.hidden, shape->classes, shape->classes, init);
+    append_layers(params, spec, shape->width, init);
+    append_matrix(params, "dense.W", (1 + spec->model.bidirectional) * spec->model.hidden,
+                  shape->classes, shape->classes, init);
     append(params, "dense.b", shape->classes, 0);
     return UR_OK;
 }

@@ -4,7 +4,8 @@
  * there are or where they lie.
  *
  * Shapes: W [I][G*H]  U [H][G*H]  b [G*H]  dense.W [D*H][C]  dense.b [C], row-major float32,
- * gates in the order i f g o. Format: one float array; tensor k occupies [offset, offset +
+ * gates in the order i f g o (LSTM, G = 4) or r z n (GRU, G = 3; bn [H] is its recurrent bias of
+ * n); an RNN has G = 1. D directions; above the first layer I = D*H, forward before backward. Format: one float array; tensor k occupies [offset, offset +
  * count). Offsets are multiples of 16 floats; the padding stays zero, in gradients and
  * optimizer state too. Every array of parameters (weights, gradients, the optimizer's moments) has this
  * one layout. Units: floats. Cost: arithmetic. Errors: UR_JOB_TOO_BIG. Ownership: no pointers.
@@ -27,7 +28,8 @@ enum { UR_TENSOR_NAME_BYTES = 48, UR_TENSOR_MAX_RANK = 2, UR_TENSOR_ALIGN_FLOATS
 
 struct ur_tensor {
     char name[UR_TENSOR_NAME_BYTES]; /* "layer0.forward.W", "layer0.forward.U",
-                                        "layer0.forward.b", "dense.W", "dense.b" */
+                                        "layer0.forward.b", "layer0.forward.bn",
+                                        "layer1.backward.W", "dense.W", "dense.b" */
     int32_t rank;
     int32_t dims[UR_TENSOR_MAX_RANK]; /* rows, columns; a vector has rank 1 */
     size_t offset;                    /* floats */

@@ -1,6 +1,46 @@
 #include "model/workspace.h"
 
-#include "layers/recurrent.h"
+struct ur_recurrent_shape ur_model_layer_shape(const struct ur_model *model, int32_t layer)
+{
+    return (struct ur_recurrent_shape){
+        .steps = model->steps,
+        .rows = model->shard_rows,
+        .width = layer == 0 ? model->width : model->directions * model->hidden,
+        .parts = layer == 0 ? 1 : model->directions,
+        .hidden = model->hidden,
+        .cell = model->cell,
+        .activation = model->activation,
+    };
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static struct ur_recurrent_kept carve_kept(const struct ur_model *model, struct ur_arena *arena)
+{
+    const size_t steps = (size_t)model->steps;
+    const size_t state = (size_t)model->shard_rows * (size_t)model->hidden;
+    const size_t gates = (size_t)ur_recurrent_gates(model->cell) * state;
+    const size_t lstm = model->cell == UR_CELL_LSTM, gru = model->cell == UR_CELL_GRU;
+    struct ur_recurrent_kept kept;
+
+    kept.gates = ur_arena_floats(arena, (lstm + gru) * steps * gates);
+    kept.h = ur_arena_floats(arena, (steps + 1) * state);
+    kept.c = ur_arena_floats(arena, lstm * (steps + 1) * state);
+    kept.tanh_c = ur_arena_floats(arena, lstm * steps * state);
+    kept.q = ur_arena_floats(arena, gru * steps * state);
+    return kept;
+}
+
+/* How many layers' dy lie in memory at once: one for a readout that hands back every step for
+ * itself, one for each layer that has one above, never more than two. */
+static int32_t dy_count(const struct ur_model *model)
+{
+    const int32_t n = model->layers - 1 + (model->readout == UR_READOUT_MAX);
+    return n < 2 ? n : 2;
+}
 
 void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *model,
                         struct ur_arena *arena)
@@ -8,26 +48,29 @@ void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *m
     const size_t rows = (size_t)model->shard_rows;
     const size_t steps = (size_t)model->steps;
     const size_t state = rows * (size_t)model->hidden;
-    const size_t gates = 4 * state;
+    const size_t gates = (size_t)ur_recurrent_gates(model->cell) * state;
     const size_t logits = rows * (size_t)model->classes;
-    const struct ur_recurrent_shape layer = {.steps = model->steps,
-                                             .rows = model->shard_rows,
-                                             .width = model->width,
-                                             .hidden = model->hidden};
+    size_t packed = 0;
 
+    *workspace = (struct ur_workspace){0};
     workspace->x = ur_arena_floats(arena, steps * rows * (size_t)model->width);
     workspace->labels = ur_arena_take(arena, rows, sizeof *workspace->labels);
     workspace->row_weights = ur_arena_floats(arena, rows);
-    workspace->ws_gates = ur_arena_floats(arena, steps * gates);
-    workspace->ws_h = ur_arena_floats(arena, (steps + 1) * state);
-    workspace->ws_c = ur_arena_floats(arena, (steps + 1) * state);
-    workspace->ws_tanh_c = ur_arena_floats(arena, steps * state);
-    workspace->ws_readout = ur_arena_floats(arena, state);
+    for (int32_t layer = 0; layer < model->layers; layer++) {
+        for (int32_t d = 0; d < model->directions; d++)
+            workspace->ws_layers[layer][d] = carve_kept(model, arena);
+        packed = larger(packed, ur_recurrent_packed_floats(ur_model_layer_shape(model, layer)));
+    }
     workspace->logits = ur_arena_floats(arena, logits);
     workspace->dlogits = ur_arena_floats(arena, logits);
     workspace->scratch_dgates = ur_arena_floats(arena, steps * gates);
     workspace->scratch_dh = ur_arena_floats(arena, state);
     workspace->scratch_dc = ur_arena_floats(arena, state);
-    workspace->scratch_dreadout = ur_arena_floats(arena, state);
-    workspace->scratch_packed = ur_arena_floats(arena, ur_recurrent_packed_floats(layer));
+    for (int32_t d = 0; d < model->directions; d++) {
+        workspace->ws_readout[d] = ur_arena_floats(arena, state);
+        workspace->scratch_dreadout[d] = ur_arena_floats(arena, state);
+        for (int32_t k = 0; k < dy_count(model); k++)
+            workspace->scratch_dy[k][d] = ur_arena_floats(arena, steps * state);
+    }
+    workspace->scratch_packed = ur_arena_floats(arena, packed);
 }

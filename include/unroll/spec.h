@@ -21,8 +21,9 @@
 #include "unroll/status.h"
 #include "unroll/text.h"
 
-enum ur_cell { UR_CELL_LSTM };
-enum ur_readout { UR_READOUT_LAST, UR_READOUT_MEAN };
+enum ur_cell { UR_CELL_LSTM, UR_CELL_RNN, UR_CELL_GRU };
+enum ur_activation { UR_ACTIVATION_TANH, UR_ACTIVATION_RELU, UR_ACTIVATION_LINEAR };
+enum ur_readout { UR_READOUT_LAST, UR_READOUT_MEAN, UR_READOUT_FINAL, UR_READOUT_MAX };
 enum ur_init { UR_INIT_GLOROT, UR_INIT_NORMAL };
 enum ur_optimizer {
     UR_OPTIMIZER_SGD,
@@ -63,8 +64,8 @@ struct ur_spec {
         int32_t hidden;
         int32_t layers;
         int32_t bidirectional;
-        int32_t activation;
-        int32_t readout; /* enum ur_readout */
+        int32_t activation; /* enum ur_activation */
+        int32_t readout;    /* enum ur_readout */
         double forget_bias;
         double dropout;
         int32_t projection;

@@ -60,6 +60,20 @@ static void read_digest(const struct child *child, char digest[UR_SHA256_HEX_BYT
     assert_int_equal(strspn(digest, "0123456789abcdef"), UR_SHA256_HEX_BYTES - 1);
 }
 
+/* Another network in the folder's job. */
+static void set_model(const char *model)
+{
+    struct ur_text text;
+    ur_text_init(&text, 4096);
+    ur_text_format(&text,
+                   "{\"dataset\":\"digits\",\"data\":{\"count\":300},\"model\":{%s},"
+                   "\"train\":{\"steps\":20,\"batch\":40,\"shard_rows\":8,\"validation\":50}}",
+                   model);
+    assert_false(text.failed);
+    ur_test_write(spec_path, ur_text_get(&text), strlen(ur_text_get(&text)));
+    ur_text_release(&text);
+}
+
 static void run(const char *threads, bool resume, char digest[UR_SHA256_HEX_BYTES])
 {
     struct child child = start(threads, resume);
@@ -75,6 +89,27 @@ static void test_threads_give_one_digest(void **state)
     run("1", false, expected);
     for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
         run(threads[i], false, digest);
+        assert_string_equal(digest, expected);
+    }
+}
+
+static void test_threads_give_one_digest_for_every_network(void **state)
+{
+    (void)state;
+    static const char *const models[] = {
+        "\"cell\":\"rnn\",\"hidden\":12",
+        "\"cell\":\"gru\",\"hidden\":12,\"readout\":\"mean\"",
+        "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\"",
+        "\"cell\":\"gru\",\"bidirectional\":true,\"layers\":3,\"hidden\":9,"
+        "\"readout\":\"max\"",
+    };
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+        set_model(models[i]);
+        run("1", false, expected);
+        run("2", false, digest);
+        assert_string_equal(digest, expected);
+        run("5", false, digest);
         assert_string_equal(digest, expected);
     }
 }
@@ -146,6 +181,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_threads_give_one_digest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_threads_give_one_digest_for_every_network, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_kills_change_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_term_is_a_suspension, set_up, tear_down),
     };

@@ -60,7 +60,7 @@ test("all wrong fields of a job at once, each with its pointer and its limit", a
   const body = await refused(
     {
       name: "../etc", tags: ["a", 5], dataset: 7, colour: "blue",
-      model: { hidden: 0, cell: "transformer", layers: 2, readout: ["last"] },
+      model: { hidden: 0, cell: "transformer", layers: 9, readout: ["last"] },
       train: { batch: 5000, steps: "many", seed: -1, optimizer: { learning_rate: 0, lr: 1 } },
       run: { threads: 1.5, hosts: ["a"] },
     },

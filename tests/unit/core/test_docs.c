@@ -59,6 +59,8 @@ static void write_range(const struct ur_spec_field *field, struct ur_text *out)
             ur_text_format(out, "%s`%s`", i > 0 ? " " : "", name);
     } else if (!(field->low < field->high)) {
         ur_text_format(out, "fixed");
+    } else if (field->type == UR_FIELD_BOOL) {
+        ur_text_format(out, "`true` `false`");
     } else {
         ur_text_format(out, "%s%.16g..%s%.16g%s%s", field->open_low ? "above " : "", field->low,
                        field->open_high ? "below " : "", field->high, unit != NULL ? " " : "",

@@ -29,22 +29,15 @@ struct model_file {
     size_t n_bytes;
 };
 
-/* Adds a hundredth of a number to the bias of every class, so that answers differ by seed. */
-static inline void model_file_make(struct model_file *model, int32_t hidden,
-                                   struct ur_data_shape shape, enum ur_readout readout,
-                                   uint32_t seed)
+/* Makes the file of a network whose spec has model filled in. */
+static inline void model_file_of(struct model_file *model, const struct ur_spec *spec,
+                                 struct ur_data_shape shape, uint32_t seed)
 {
-    static const char *const names[] = {"last", "mean"};
     struct ur_text json;
-    *model = (struct model_file){.shape = shape};
-    ur_spec_defaults(&model->spec);
+    *model = (struct model_file){.spec = *spec, .shape = shape};
     ur_copy(model->spec.dataset, sizeof model->spec.dataset, "digits");
-    model->spec.model.hidden = hidden;
-    model->spec.model.readout = (int32_t)readout;
     ur_text_init(&json, 4096);
-    ur_text_format(&json,
-                   "{\"dataset\":\"digits\",\"model\":{\"hidden\":%d,\"readout\":\"%s\"}}",
-                   (int)hidden, names[readout]);
+    ur_spec_print(&model->spec, &json);
 
     assert_int_equal(ur_params_build(&model->params, &model->spec, &shape, NULL), UR_OK);
     model->weights = calloc(model->params.n_floats, sizeof(float));
@@ -73,6 +66,17 @@ static inline void model_file_make(struct model_file *model, int32_t hidden,
     assert_non_null(model->bytes);
     assert_int_equal(ur_checkpoint_encode(&content, model->bytes, NULL), UR_OK);
     ur_text_release(&json);
+}
+
+static inline void model_file_make(struct model_file *model, int32_t hidden,
+                                   struct ur_data_shape shape, enum ur_readout readout,
+                                   uint32_t seed)
+{
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = hidden;
+    spec.model.readout = (int32_t)readout;
+    model_file_of(model, &spec, shape, seed);
 }
 
 static inline void model_file_free(struct model_file *model)

@@ -111,7 +111,7 @@ static void test_against_a_twin_in_double(void **state)
 }
 
 /* What was measured while training is what is answered later. */
-static void check_training(enum ur_readout readout)
+static void check_training(const struct ur_spec *spec)
 {
     struct model_file file;
     struct ur_model model;
@@ -119,7 +119,7 @@ static void check_training(enum ur_readout readout)
     struct ur_arena planner = ur_arena_planner(), arena;
     struct ur_forward forward;
     float logits[PICTURES * CLASSES];
-    model_file_make(&file, 64, mnist, readout, 3);
+    model_file_of(&file, spec, mnist, 3);
     assert_int_equal(ur_model_init(&model, &file.spec, &mnist, NULL), UR_OK);
     ur_workspace_carve(&workspace, &model, &planner);
     assert_int_equal(ur_arena_init(&arena, planner.used, NULL), UR_OK);
@@ -142,17 +142,20 @@ static void check_training(enum ur_readout readout)
 static void test_against_training(void **state)
 {
     (void)state;
-    check_training(UR_READOUT_LAST);
-    check_training(UR_READOUT_MEAN);
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 64;
+    check_training(&spec);
+    spec.model.readout = UR_READOUT_MEAN;
+    check_training(&spec);
 }
 
-static void test_company_changes_no_bit(void **state)
+static void check_company(const struct ur_spec *spec)
 {
-    (void)state;
     struct model_file model;
     struct ur_forward forward;
     float together[PICTURES * CLASSES], alone[CLASSES];
-    model_file_make(&model, 40, mnist, UR_READOUT_LAST, 9);
+    model_file_of(&model, spec, mnist, 9);
     load(&forward, &model, PICTURES);
     for (int32_t n = 1; n <= PICTURES; n++) {
         ur_forward_run(&forward, pictures, n, together);
@@ -163,6 +166,34 @@ static void test_company_changes_no_bit(void **state)
     }
     ur_forward_release(&forward);
     model_file_free(&model);
+}
+
+static void test_company_changes_no_bit(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 40;
+    check_company(&spec);
+}
+
+/* Every cell, direction, depth and readout: as in training, and the same bits in company. */
+static void test_every_network(void **state)
+{
+    (void)state;
+    for (int32_t k = 0; k < 3 * 2 * 4; k++) {
+        struct ur_spec spec;
+        ur_spec_defaults(&spec);
+        spec.model.hidden = 9;
+        spec.model.cell = k % 3;
+        spec.model.activation =
+            spec.model.cell == UR_CELL_RNN ? k % 2 * UR_ACTIVATION_RELU : UR_ACTIVATION_TANH;
+        spec.model.bidirectional = k / 3 % 2;
+        spec.model.readout = k / 6 % 4;
+        spec.model.layers = 1 + k % 4;
+        check_training(&spec);
+        check_company(&spec);
+    }
 }
 
 static void expect_bad(const unsigned char *bytes, size_t n_bytes)
@@ -233,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_against_a_twin_in_double),
         cmocka_unit_test(test_against_training),
         cmocka_unit_test(test_company_changes_no_bit),
+        cmocka_unit_test(test_every_network),
         cmocka_unit_test(test_truncated_anywhere),
         cmocka_unit_test(test_lies_about_shapes),
         cmocka_unit_test(test_release_accepts_nothing),

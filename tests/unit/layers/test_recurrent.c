@@ -73,8 +73,9 @@ static float dgates[T * B * G], dh[B * H], dc[B * H], packed[8 * H * G];
 
 static const struct ur_recurrent_shape shape = {.steps = T, .rows = B, .width = W, .hidden = H};
 static const struct ur_recurrent_weights layer = {weights, weights + W *G,
-                                                  weights + W *G + H *G};
-static const struct ur_recurrent_kept kept = {gates, h, c, tanh_c};
+                                                  weights + W *G + H *G, NULL};
+static const struct ur_recurrent_kept kept = {gates, h, c, tanh_c, NULL};
+static const struct ur_recurrent_input input = {{twin.x, NULL}};
 static const struct ur_recurrent_scratch scratch = {packed, dgates, dh, dc};
 
 static void set_up(void)
@@ -95,7 +96,7 @@ static void set_up(void)
 static void check_forward(void)
 {
     run_twin(&twin);
-    ur_recurrent_forward(shape, layer, twin.x, kept, scratch);
+    ur_recurrent_forward(shape, layer, input, kept, scratch);
     for (size_t k = 0; k < B * H; k++)
         assert_true(h[k] == 0.0f && c[k] == 0.0f);
     for (size_t k = 0; k < T * B * H; k++)
@@ -104,9 +105,10 @@ static void check_forward(void)
 
 static void check_backward(struct ur_output_gradient output)
 {
-    ur_recurrent_backward(shape, layer, twin.x, kept, output, scratch,
-                          (struct ur_recurrent_gradients){gradients, gradients + W * G,
-                                                          gradients + W * G + H * G});
+    ur_recurrent_backward(shape, layer, input, kept, output, scratch,
+                          (struct ur_recurrent_gradients){.dw = gradients,
+                                                          .du = gradients + W * G,
+                                                          .db = gradients + W * G + H * G});
     const double step = 1e-5;
     for (size_t k = 0; k < N_WEIGHTS; k++) {
         const double weight = twin.weights[k];
@@ -124,7 +126,7 @@ static void test_every_step_has_a_gradient(void **state)
     (void)state;
     set_up();
     check_forward();
-    check_backward((struct ur_output_gradient){twin.dy, B * H, 0});
+    check_backward((struct ur_output_gradient){twin.dy, B * H, 0, T});
 }
 
 static void test_late_steps_have_a_gradient(void **state)
@@ -134,7 +136,7 @@ static void test_late_steps_have_a_gradient(void **state)
     set_up();
     memset(twin.dy, 0, FIRST * B * H * sizeof *twin.dy);
     check_forward();
-    check_backward((struct ur_output_gradient){twin.dy + FIRST * B * H, B * H, FIRST});
+    check_backward((struct ur_output_gradient){twin.dy + FIRST * B * H, B * H, FIRST, T});
 }
 
 static void test_one_block_serves_every_step(void **state)
@@ -144,7 +146,7 @@ static void test_one_block_serves_every_step(void **state)
     for (size_t t = 1; t < T; t++)
         memcpy(twin.dy + t * B * H, twin.dy, B * H * sizeof *twin.dy);
     check_forward();
-    check_backward((struct ur_output_gradient){twin.dy, 0, 0});
+    check_backward((struct ur_output_gradient){twin.dy, 0, 0, T});
 }
 
 int main(void)

@@ -77,6 +77,23 @@ static void test_plan_is_what_is_carved(void **state)
     }
 }
 
+static void test_plan_of_every_cell_and_stack(void **state)
+{
+    (void)state;
+    enum { N = 3 * 2 * 4 * 4 };
+    for (int32_t k = 0; k < N; k++) {
+        struct job job = small_job();
+        job.spec.model.cell = k % 3;
+        job.spec.model.bidirectional = k / 3 % 2;
+        job.spec.model.readout = k / 6 % 4;
+        job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
+        job.spec.model.hidden = 1 + k * 5 % 23;
+        job.shape.width = 1 + k * 7 % 31;
+        job.shape.steps = 1 + k % 5;
+        check(&job);
+    }
+}
+
 static void test_largest_job_does_not_wrap_around(void **state)
 {
     (void)state;
@@ -98,16 +115,13 @@ static void test_largest_job_does_not_wrap_around(void **state)
 static void test_every_size_has_a_limit(void **state)
 {
     (void)state;
-    for (int which = 0; which < 7; which++)
+    for (int which = 0; which < 8; which++)
         for (int high = 0; high < 2; high++) {
             struct job job = small_job();
-            int32_t *const sizes[] = {&job.spec.model.hidden,
-                                      &job.spec.train.batch,
-                                      &job.spec.train.shard_rows,
-                                      &job.shape.steps,
-                                      &job.shape.width,
-                                      &job.shape.classes,
-                                      &job.threads};
+            int32_t *const sizes[] = {&job.spec.model.hidden, &job.spec.model.layers,
+                                      &job.spec.train.batch,  &job.spec.train.shard_rows,
+                                      &job.shape.steps,       &job.shape.width,
+                                      &job.shape.classes,     &job.threads};
             *sizes[which] = high ? INT32_MAX : 0;
             struct ur_plan plan;
             struct ur_error error = {0};
@@ -121,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan_is_what_is_carved),
+        cmocka_unit_test(test_plan_of_every_cell_and_stack),
         cmocka_unit_test(test_largest_job_does_not_wrap_around),
         cmocka_unit_test(test_every_size_has_a_limit),
     };
