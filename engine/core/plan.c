@@ -185,7 +185,7 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     plan->work_bytes = times(workspace_bytes(&d), workers);
     plan->data_bytes = times(sequences, d.steps * d.width + sizeof(uint16_t));
     plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
-                       times(parameter_array_bytes(&d), PLAN_FILE_ARRAYS);
+                       times(parameters(&d, piece), PLAN_FILE_ARRAYS);
     plan->total_bytes = plus(plus(plan->params_bytes, plan->work_bytes),
                              plus(plan->data_bytes, plan->base_bytes));
     if (plan->total_bytes > PLAN_MAX_BYTES)

@@ -236,9 +236,9 @@ static void check_adam(struct run *run)
     const float *losses = find(run->name, "", "losses")->numbers;
     for (int32_t step = 0; step < ADAM_STEPS; step++) {
         assert_near("losses", (size_t)step, compute(run), (double)losses[step], 1e-5);
-        const struct ur_adam adam = ur_adam_prepare(&run->spec, 0.001, step + 1);
-        ur_adam_apply(&adam, 1.0f, run->gradients, run->weights, run->m, run->v,
-                      run->model.params.n_floats);
+        const struct ur_update update = ur_update_prepare(&run->spec, 0.001, step + 1);
+        ur_update_apply(&update, 1.0f, run->gradients, run->weights, run->m, run->v,
+                        run->model.params.n_floats);
     }
     assert_near("losses", ADAM_STEPS, compute(run), (double)losses[ADAM_STEPS], 1e-5);
     for (int32_t k = 0; k < run->model.params.count; k++) {
