@@ -219,8 +219,6 @@ static void test_sentences(void **state)
     assert_bad("/model/bidirectional", "1", "must be true or false, got a number");
     assert_bad("/model/cell", "\"gnu\"", "must be one of lstm, rnn, gru, got \"gnu\"");
     assert_bad("/model/activation", "\"relu\"", "must be tanh unless /model/cell is rnn");
-    assert_bad("/train/optimizer/name", "\"sgd\"",
-               "must be \"adam\" in this version, got \"sgd\"");
     assert_bad("/run/ranks", "2", "must be 1 in this version");
     assert_bad("/model/readout", "\"max\\u001b[2J\"",
                "must be one of last, mean, final, max, got \"max?[2J\"");
