@@ -332,7 +332,8 @@ static enum ur_status tell_end(struct session *session, enum ur_status status,
         return status;
     ur_log(UR_LOG_ERROR, "%s", error->detail);
     if (status == UR_INTERRUPTED && !session->has_worker)
-        fprintf(stderr, "The same command with --resume goes on from there.\n");
+        fprintf(stderr, "The same command with --out %s --resume goes on from there.\n",
+                session->options.folder);
     return status;
 }
 

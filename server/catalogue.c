@@ -12,6 +12,7 @@
 #include "fail.h"
 #include "json_text.h"
 #include "store.h"
+#include "unroll/clock.h"
 #include "unroll/log.h"
 
 /* The four parts of a set, each with the spellings that are out there; as in
@@ -28,7 +29,11 @@ struct entry {
     enum ur_dataset_state state;
     char why[UR_ERROR_DETAIL_BYTES];
     bool seen; /* by the scan that runs */
+    int32_t put_off;
+    int64_t retry_at_us; /* while NEW */
 };
+
+#define LONGEST_PAUSE_US INT64_C(600000000)
 
 struct ur_catalogue {
     struct ur_store *store;
@@ -102,6 +107,8 @@ static void note(struct ur_catalogue *catalogue, const char *name, const char *s
         return;
     ur_copy(entry->row.signature, sizeof entry->row.signature, signature);
     entry->state = UR_DATASET_NEW;
+    entry->put_off = 0;
+    entry->retry_at_us = 0;
 }
 
 static void scan_folder(struct ur_catalogue *catalogue, const char *path)
@@ -195,9 +202,11 @@ enum ur_status ur_catalogue_find(struct ur_catalogue *catalogue, const struct ur
 bool ur_catalogue_take_new(struct ur_catalogue *catalogue, char name[UR_NAME_BYTES])
 {
     struct entry *found = NULL;
+    const int64_t now_us = ur_clock_us();
     pthread_mutex_lock(&catalogue->mutex);
     for (int32_t i = 0; i < catalogue->n_entries && !found; i++)
-        if (catalogue->entries[i].state == UR_DATASET_NEW)
+        if (catalogue->entries[i].state == UR_DATASET_NEW &&
+            catalogue->entries[i].retry_at_us <= now_us)
             found = &catalogue->entries[i];
     if (found) {
         found->state = UR_DATASET_DESCRIBING;
@@ -205,6 +214,32 @@ bool ur_catalogue_take_new(struct ur_catalogue *catalogue, char name[UR_NAME_BYT
     }
     pthread_mutex_unlock(&catalogue->mutex);
     return found != NULL;
+}
+
+void ur_catalogue_put_off(struct ur_catalogue *catalogue, const char *name, int64_t pause_us)
+{
+    pthread_mutex_lock(&catalogue->mutex);
+    struct entry *entry = find(catalogue, name);
+    if (entry && entry->state == UR_DATASET_DESCRIBING) {
+        pause_us <<= entry->put_off < 8 ? entry->put_off++ : 8;
+        entry->state = UR_DATASET_NEW;
+        entry->retry_at_us =
+            ur_clock_us() + (pause_us < LONGEST_PAUSE_US ? pause_us : LONGEST_PAUSE_US);
+    }
+    pthread_mutex_unlock(&catalogue->mutex);
+}
+
+int64_t ur_catalogue_retry_at(struct ur_catalogue *catalogue)
+{
+    int64_t earliest = INT64_MAX;
+    pthread_mutex_lock(&catalogue->mutex);
+    for (int32_t i = 0; i < catalogue->n_entries; i++) {
+        const struct entry *entry = &catalogue->entries[i];
+        if (entry->state == UR_DATASET_NEW && entry->retry_at_us < earliest)
+            earliest = entry->retry_at_us;
+    }
+    pthread_mutex_unlock(&catalogue->mutex);
+    return earliest;
 }
 
 void ur_catalogue_described(struct ur_catalogue *catalogue, const char *name,

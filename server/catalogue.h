@@ -51,8 +51,13 @@ struct ur_dataset_facts {
 enum ur_status ur_catalogue_find(struct ur_catalogue *catalogue, const struct ur_spec *spec,
                                  struct ur_dataset_facts *facts, struct ur_error *error);
 
-/* Takes a set that wants to be described; false: there is none. */
+/* Takes a set that wants to be described; false: there is none now. */
 bool ur_catalogue_take_new(struct ur_catalogue *catalogue, char name[UR_NAME_BYTES]);
+/* Gives back a set whose worker ended without a word: that says nothing about the set, and it
+ * is taken again after a pause, which doubles up to ten minutes. */
+void ur_catalogue_put_off(struct ur_catalogue *catalogue, const char *name, int64_t pause_us);
+/* Gives when the next set that was put off may be taken; INT64_MAX: none waits. */
+int64_t ur_catalogue_retry_at(struct ur_catalogue *catalogue);
 /* Takes over what the worker said: the facts, or (NULL) why it could not. Waits for the
  * store. */
 void ur_catalogue_described(struct ur_catalogue *catalogue, const char *name,

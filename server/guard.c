@@ -100,6 +100,19 @@ static bool has_dot_segment(const char *path)
     return false;
 }
 
+/* Path and parameters come back in replies, which take nothing but UTF-8. */
+static enum ur_status check_texts(const struct ur_request *request, struct ur_error *error)
+{
+    bool fine = ur_text_printable(request->path, strlen(request->path));
+    for (size_t at = 0; at < request->n_query; at++)
+        fine = fine && ur_text_printable(request->query[at].name, request->query[at].n_name) &&
+               ur_text_printable(request->query[at].value, request->query[at].n_value);
+    if (fine)
+        return UR_OK;
+    return ur_fail(error, UR_BAD_REQUEST,
+                   "The address is not UTF-8 or holds a control character.");
+}
+
 static enum ur_status check_target(const struct ur_request *request, struct ur_error *error)
 {
     if (request->target[0] != '/')
@@ -114,7 +127,7 @@ static enum ur_status check_target(const struct ur_request *request, struct ur_e
         return status;
     if (has_dot_segment(request->path))
         return ur_fail(error, UR_BAD_REQUEST, "The path may not hold \".\" or \"..\".");
-    return UR_OK;
+    return check_texts(request, error);
 }
 
 static enum ur_status check_headers(const struct ur_request *request, struct ur_error *error)
@@ -133,10 +146,6 @@ static enum ur_status check_headers(const struct ur_request *request, struct ur_
                 return ur_fail(error, UR_BAD_REQUEST, "There is more than one %s header.",
                                single_headers[i]);
     }
-    for (size_t at = 0; at < request->n_query; at++)
-        if (!is_value(request->query[at].name, request->query[at].n_name) ||
-            !is_value(request->query[at].value, request->query[at].n_value))
-            return ur_fail(error, UR_BAD_REQUEST, "A parameter holds a control character.");
     return UR_OK;
 }
 

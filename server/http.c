@@ -456,6 +456,9 @@ void ur_http_stop(struct ur_http *http)
         pthread_join(http->ticker, NULL);
     }
     ur_hub_close(http->front.server.hub);
+    /* A handler that has counted itself as suspended is on its way into the pool, which must
+     * then still be there. What runs on it for longer is joined. */
+    wait_for_zero(&http->suspended, STOP_WAIT_MS);
     ur_pool_destroy(http->pool);
     if (!wait_for_zero(&http->suspended, STOP_WAIT_MS)) {
         /* Stopping the library now would abort the program; the process is about to end. */

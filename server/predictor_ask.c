@@ -27,15 +27,19 @@ static bool wait_until(struct ur_predictor *predictor, int64_t deadline_us)
     return true;
 }
 
-static enum ur_status fail_late(struct ur_predictor *predictor, struct ur_error *error)
+/* Has the process killed that did not answer; a life that began meanwhile is not to blame. */
+static enum ur_status fail_late(struct ur_predictor *predictor, uint32_t generation,
+                                struct ur_error *error)
 {
     if (predictor->ending)
         return ur_fail(error, UR_UNAVAILABLE, "The server is stopping.");
     if (!predictor->ready)
         return ur_fail(error, UR_UNAVAILABLE,
                        "The predictor is not running; its reason is in the server's log.");
-    predictor->kill_wanted = true;
-    ur_predictor_wake(predictor);
+    if (predictor->generation == generation) {
+        predictor->kill_wanted = true;
+        ur_predictor_wake(predictor);
+    }
     return ur_fail(error, UR_TIMEOUT, "The predictor did not answer in %.1f s.",
                    (double)predictor->deadline_us * 1e-6);
 }
@@ -142,11 +146,19 @@ static bool begin_load(struct ur_predictor *predictor, struct ur_model *model)
     return true;
 }
 
-/* Waits until the model is in the predictor. The mutex is held. */
+/* Waits until the model is in the predictor; a process that takes the place of a dead one gets
+ * time of its own, once. The mutex is held. */
 static enum ur_status await_loaded(struct ur_predictor *predictor, struct ur_model *model,
-                                   int64_t deadline_us, struct ur_error *error)
+                                   struct ur_error *error)
 {
-    for (;;) {
+    int64_t deadline_us = ur_clock_us() + predictor->deadline_us;
+    uint32_t generation = predictor->generation;
+    for (bool again = false;;) {
+        if (predictor->generation != generation && !again) {
+            again = true;
+            generation = predictor->generation;
+            deadline_us = ur_clock_us() + predictor->deadline_us;
+        }
         if (model->deleted)
             return ur_fail(error, UR_NOT_FOUND, "The model was removed.");
         if (model->state == UR_MODEL_BROKEN)
@@ -157,7 +169,7 @@ static enum ur_status await_loaded(struct ur_predictor *predictor, struct ur_mod
             begin_load(predictor, model))
             continue;
         if (!wait_until(predictor, deadline_us))
-            return fail_late(predictor, error);
+            return fail_late(predictor, generation, error);
     }
 }
 
@@ -173,9 +185,10 @@ static void forget_asked(struct ur_predictor *predictor, const struct ur_asked *
 /* Asks once. *lost: the predictor died over it. The mutex is held. */
 static enum ur_status ask(struct ur_predictor *predictor, const struct ur_model *model,
                           const struct ur_classify_request *request, void *payload,
-                          size_t payload_bytes, int64_t deadline_us,
-                          struct ur_classify_reply *reply, bool *lost, struct ur_error *error)
+                          size_t payload_bytes, struct ur_classify_reply *reply, bool *lost,
+                          struct ur_error *error)
 {
+    const int64_t deadline_us = ur_clock_us() + predictor->deadline_us;
     struct ur_asked asked = {
         .next = predictor->asked, .request = ++predictor->last_request, .reply = reply};
     struct ur_writer writer = ur_writer_of(payload, payload_bytes);
@@ -197,7 +210,7 @@ static enum ur_status ask(struct ur_predictor *predictor, const struct ur_model 
     while (!asked.answered && !asked.lost && predictor->generation == generation &&
            status == UR_OK)
         if (!wait_until(predictor, deadline_us))
-            status = fail_late(predictor, error);
+            status = fail_late(predictor, generation, error);
     forget_asked(predictor, &asked);
     *lost = status == UR_OK && !asked.answered;
     return status;
@@ -208,13 +221,12 @@ static enum ur_status classify(struct ur_predictor *predictor, struct ur_model *
                                size_t payload_bytes, struct ur_classify_reply *reply,
                                struct ur_error *error)
 {
-    const int64_t deadline_us = ur_clock_us() + predictor->deadline_us;
     for (int attempt = 0; attempt < 2; attempt++) {
         bool lost = false;
-        enum ur_status status = await_loaded(predictor, model, deadline_us, error);
+        enum ur_status status = await_loaded(predictor, model, error);
         if (status == UR_OK)
-            status = ask(predictor, model, request, payload, payload_bytes, deadline_us, reply,
-                         &lost, error);
+            status =
+                ask(predictor, model, request, payload, payload_bytes, reply, &lost, error);
         if (status != UR_OK)
             return status;
         if (lost)
@@ -225,6 +237,27 @@ static enum ur_status classify(struct ur_predictor *predictor, struct ur_model *
         return said == UR_OK ? UR_OK : ur_fail(error, said, "%s", reply->answer.detail);
     }
     return ur_fail(error, UR_UNAVAILABLE, "The predictor died over this request, twice.");
+}
+
+/* Requests wait in threads of the pool, which answer everything else too: one thread is left to
+ * the others, however long the predictor takes. The mutex is held. */
+static enum ur_status take_place(struct ur_predictor *predictor, struct ur_error *error)
+{
+    const int32_t others = predictor->config->pool_threads - 1;
+    const int64_t until_us = ur_clock_us() + UR_PREDICT_PLACE_US;
+    while (predictor->n_asking >= (others > 1 ? others : 1))
+        if (!wait_until(predictor, until_us))
+            return ur_fail(error, UR_UNAVAILABLE,
+                           "%d pictures wait for the predictor already; try again later.",
+                           (int)predictor->n_asking);
+    predictor->n_asking++;
+    return UR_OK;
+}
+
+static void leave_place(struct ur_predictor *predictor)
+{
+    predictor->n_asking--;
+    pthread_cond_broadcast(&predictor->changed);
 }
 
 enum ur_status ur_predictor_classify(struct ur_predictor *predictor,
@@ -239,11 +272,14 @@ enum ur_status ur_predictor_classify(struct ur_predictor *predictor,
     void *payload = malloc(payload_bytes);
     if (!payload)
         return ur_no_memory(error);
-    enum ur_status status;
     pthread_mutex_lock(&predictor->mutex);
     predictor->counts.requests_total++;
+    enum ur_status status = take_place(predictor, error);
+    const bool placed = status == UR_OK;
     struct ur_model *model = ur_model_find(predictor, request->model, request->version);
-    if (!model && predictor->n_models == 0 && !request->model)
+    if (!placed)
+        model = NULL;
+    else if (!model && predictor->n_models == 0 && !request->model)
         status = ur_fail(error, UR_NOT_FOUND,
                          "There is no model yet: train one with POST /v1/jobs.");
     else if (!model)
@@ -255,6 +291,8 @@ enum ur_status ur_predictor_classify(struct ur_predictor *predictor,
         reply->version = model->row.version;
         ur_model_release(predictor, model);
     }
+    if (placed)
+        leave_place(predictor);
     predictor->counts.failures_total += status != UR_OK && status != UR_NO_DIGIT;
     pthread_mutex_unlock(&predictor->mutex);
     free(payload);
@@ -316,7 +354,7 @@ enum ur_status ur_predictor_answered(struct ur_predictor *predictor,
 
 void ur_predictor_lost(struct ur_predictor *predictor)
 {
-    predictor->ready = false;
+    predictor->ready = predictor->kill_wanted = false;
     predictor->generation++;
     for (struct ur_asked *asked = predictor->asked; asked; asked = asked->next)
         asked->lost = true;
@@ -357,7 +395,7 @@ void *ur_predictor_loader_main(void *argument)
         }
         struct ur_error ignored = {0};
         model->users++;
-        await_loaded(predictor, model, ur_clock_us() + predictor->deadline_us, &ignored);
+        await_loaded(predictor, model, &ignored);
         ur_model_release(predictor, model);
     }
     pthread_mutex_unlock(&predictor->mutex);

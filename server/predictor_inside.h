@@ -15,6 +15,7 @@
 
 enum {
     UR_PREDICT_DEADLINE_US = 5000000, /* an answer takes a millisecond; past this it hangs */
+    UR_PREDICT_PLACE_US = 250000,     /* what a request waits for its turn */
     UR_PREDICT_FRAME_BYTES =
         18 << 20 /* an answer with a picture of the largest model's input */
 };
@@ -56,7 +57,9 @@ struct ur_predictor {
     struct ur_asked *asked;
     uint32_t last_request;
     uint32_t generation; /* counts the predictor's lives */
-    bool ready, kill_wanted, ending;
+    bool ready, ending;
+    bool kill_wanted;    /* of this life: a death clears it */
+    int32_t n_asking;    /* requests that hold a thread of the pool */
     int64_t deadline_us; /* UR_PREDICT_DEADLINE_US; tests shorten it */
     struct ur_predictor_counts counts;
 

@@ -157,10 +157,13 @@ enum ur_status ur_route_check_query(const struct ur_request *request, struct ur_
         return UR_OK;
     for (size_t at = 0; at < request->n_query; at++) {
         const struct ur_pair *pair = &request->query[at];
-        if (!knows(names, pair))
+        if (!knows(names, pair)) {
+            char shown[61]; /* never cut inside a character */
+            ur_copy_printable(shown, sizeof shown, pair->name);
             return ur_fail(error, UR_BAD_REQUEST,
-                           "The parameter \"%.60s\" is unknown; this address takes %s.",
-                           pair->name, names[0] != '\0' ? names : "none");
+                           "The parameter \"%s\" is unknown; this address takes %s.", shown,
+                           names[0] != '\0' ? names : "none");
+        }
         for (size_t i = 0; i < at; i++)
             if (strcmp(request->query[i].name, pair->name) == 0)
                 return ur_fail(error, UR_BAD_REQUEST,

@@ -68,6 +68,34 @@ static enum ur_status submit(const struct ur_request *request, const struct ur_s
     return UR_OK;
 }
 
+/* Looks a data set up beside other wrong fields, so that all are told at once. */
+static void check_dataset(const struct ur_request *request, const char *name,
+                          struct ur_field_errors *fields)
+{
+    struct ur_text list;
+    ur_text_init(&list, UR_JSON_MAX_BYTES);
+    json_t *root = NULL;
+    if (ur_supervisor_datasets(request->server->supervisor, &list, NULL) == UR_OK)
+        root = json_loadb(ur_text_get(&list), list.length, 0, NULL);
+    ur_text_release(&list);
+    const char *state = root == NULL ? "" : NULL;
+    size_t at;
+    json_t *item;
+    json_array_foreach(json_object_get(root, "items"), at, item)
+    {
+        const char *known = json_string_value(json_object_get(item, "name"));
+        if (known != NULL && strcmp(known, name) == 0)
+            state = json_string_value(json_object_get(item, "state"));
+    }
+    if (state == NULL)
+        ur_field_error_add(fields, "/dataset",
+                           "there is no data set \"%s\"; GET /v1/datasets lists what there is",
+                           name);
+    else if (strcmp(state, "bad") == 0)
+        ur_field_error_add(fields, "/dataset", "the data set \"%s\" cannot be used", name);
+    json_decref(root);
+}
+
 enum ur_status ur_route_jobs_submit(const struct ur_request *request, struct ur_reply *reply,
                                     struct ur_error *error)
 {
@@ -87,6 +115,8 @@ enum ur_status ur_route_jobs_submit(const struct ur_request *request, struct ur_
     ur_http_parse_end(request->http);
     if (status == UR_OK)
         status = submit(request, spec, has_key ? key : NULL, reply, fields, error);
+    else if (status == UR_INVALID_SPEC && spec->dataset[0] != '\0')
+        check_dataset(request, spec->dataset, fields);
 out:
     free(spec);
     return status;

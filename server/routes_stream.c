@@ -151,6 +151,14 @@ enum ur_status ur_route_job_events(const struct ur_request *request, struct ur_r
     return status;
 }
 
+static bool is_among(const char *const *names, int32_t count, const char *name)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 enum ur_status ur_route_events(const struct ur_request *request, struct ur_reply *reply,
                                struct ur_error *error)
 {
@@ -164,7 +172,7 @@ enum ur_status ur_route_events(const struct ur_request *request, struct ur_reply
 
     char names[MAX_JOBS][UR_JOB_ID_BYTES];
     const char *jobs[MAX_JOBS];
-    int32_t count = 0;
+    int32_t count = 0; /* of different ids: each is followed, and ends, once */
     for (const char *at = list; *at != '\0';) {
         size_t span = strcspn(at, ",");
         if (count == MAX_JOBS)
@@ -175,7 +183,7 @@ enum ur_status ur_route_events(const struct ur_request *request, struct ur_reply
         memcpy(names[count], at, span);
         names[count][span] = '\0';
         jobs[count] = names[count];
-        count++;
+        count += !is_among(jobs, count, names[count]);
         at += span + (at[span] == ',');
     }
     return open_stream(request, jobs, count, reply, error);

@@ -14,6 +14,8 @@
 /* A database of up to this size is checked at every start; reading it takes about 30 ms. */
 enum { CHECKED_BYTES = 32 << 20 };
 
+enum { LOCK_PATIENCE_MS = 2000, LOCK_PAUSE_MS = 20 };
+
 static enum ur_status make_folder(const char *folder, struct ur_error *error)
 {
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
@@ -26,7 +28,8 @@ static enum ur_status make_folder(const char *folder, struct ur_error *error)
     return UR_OK;
 }
 
-/* The lock lives as long as the descriptor, so a killed daemon leaves none behind. */
+/* The lock lives as long as the descriptor, so a killed daemon leaves none behind; but the
+ * kernel may still be taking it apart when its successor starts. */
 static enum ur_status take_lock(struct ur_store *store, struct ur_error *error)
 {
     char path[UR_PATH_BYTES + 16];
@@ -34,7 +37,13 @@ static enum ur_status take_lock(struct ur_store *store, struct ur_error *error)
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (store->lock_fd < 0)
         return ur_fail_errno(error, errno, "The lock file %s cannot be opened", path);
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    int result = flock(store->lock_fd, LOCK_EX | LOCK_NB);
+    for (int waited_ms = 0; result != 0 && errno == EWOULDBLOCK && waited_ms < LOCK_PATIENCE_MS;
+         waited_ms += LOCK_PAUSE_MS) {
+        usleep(LOCK_PAUSE_MS * 1000);
+        result = flock(store->lock_fd, LOCK_EX | LOCK_NB);
+    }
+    if (result == 0)
         return UR_OK;
     if (errno == EWOULDBLOCK)
         return ur_fail(error, UR_CONFLICT,

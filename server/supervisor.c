@@ -19,6 +19,7 @@ static const struct ur_patience patience = {
     .exit_us = 10000000,
     .suspend_us = 20000000,
     .retry_us = 200000,
+    .describe_us = 5000000,
 };
 
 /* Gives the place of the first job whose id is not below id. */

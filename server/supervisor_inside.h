@@ -46,6 +46,7 @@ struct ur_patience {
     int64_t exit_us;      /* from END to the exit */
     int64_t suspend_us;   /* for all workers, when the daemon stops */
     int64_t retry_us;     /* before the first restart, then doubling */
+    int64_t describe_us;  /* before a data set is looked at again, then doubling */
 };
 
 struct ur_run;
@@ -134,7 +135,7 @@ struct ur_supervisor {
     struct ur_worker describer; /* looks at a data set; pid 0: none */
     char describing[UR_NAME_BYTES];
     struct ur_record_dataset described;
-    bool has_described;
+    bool has_described, has_refused; /* it gave the facts; it said why it cannot */
     char describe_error[UR_ERROR_DETAIL_BYTES];
     int64_t describe_started_us;
     int64_t stop_at_us; /* when the last workers are killed */

@@ -50,12 +50,15 @@ static void start_describing(struct ur_supervisor *supervisor)
                                                     .socket = -1,
                                                     .held = -1},
                         &error);
-    supervisor->has_described = false;
+    supervisor->has_described = supervisor->has_refused = false;
     ur_copy(supervisor->describe_error, sizeof supervisor->describe_error, "");
     supervisor->describe_started_us = ur_clock_us();
-    if (status != UR_OK)
-        ur_catalogue_described(supervisor->catalogue, supervisor->describing, NULL,
-                               error.detail);
+    if (status == UR_OK)
+        return;
+    ur_log(UR_LOG_ERROR, "data set %s cannot be looked at: %s", supervisor->describing,
+           error.detail);
+    ur_catalogue_put_off(supervisor->catalogue, supervisor->describing,
+                         supervisor->patience.describe_us);
 }
 
 /* Takes what the describer said: the facts, or an END that says why not. */
@@ -73,30 +76,40 @@ static void read_describer(struct ur_supervisor *supervisor)
             supervisor->has_described = status == UR_OK;
         } else if (status == UR_OK && have && frame.type == UR_RECORD_END) {
             status = ur_record_end_read(&frame, &end, &error);
+            supervisor->has_refused = status == UR_OK;
             if (status == UR_OK)
                 ur_copy_printable(supervisor->describe_error, sizeof supervisor->describe_error,
-                                  end.detail);
+                                  end.detail[0]
+                                      ? end.detail
+                                      : ur_status_sentence((enum ur_status)end.status));
         }
         if (status != UR_OK) {
-            supervisor->has_described = false;
+            supervisor->has_described = supervisor->has_refused = false;
             ur_worker_signal(&supervisor->describer, SIGKILL);
             return;
         }
     }
 }
 
+/* Only what the worker said is held against a data set: it may have been killed for want of
+ * memory, or because the daemon stops. */
 static void finish_describing(struct ur_supervisor *supervisor)
 {
     struct ur_worker_exit how;
     read_describer(supervisor);
     ur_worker_reap(&supervisor->describer, &how);
     ur_worker_release(&supervisor->describer);
-    if (!supervisor->describe_error[0])
-        snprintf(supervisor->describe_error, sizeof supervisor->describe_error,
-                 "the program that looks at data sets ended with %s", how.words);
-    ur_catalogue_described(supervisor->catalogue, supervisor->describing,
-                           supervisor->has_described ? &supervisor->described : NULL,
-                           supervisor->describe_error);
+    if (supervisor->has_described || supervisor->has_refused) {
+        ur_catalogue_described(supervisor->catalogue, supervisor->describing,
+                               supervisor->has_described ? &supervisor->described : NULL,
+                               supervisor->describe_error);
+        return;
+    }
+    if (supervisor->stop_at_us == 0)
+        ur_log(UR_LOG_WARNING, "the look at data set %s ended with %s and is repeated",
+               supervisor->describing, how.words);
+    ur_catalogue_put_off(supervisor->catalogue, supervisor->describing,
+                         supervisor->patience.describe_us);
 }
 
 static void tend_describer(struct ur_supervisor *supervisor, const struct pollfd *fds,
@@ -114,7 +127,7 @@ static void tend_describer(struct ur_supervisor *supervisor, const struct pollfd
         ur_linebuf_fill(&worker->log, worker->log_fd, &eof);
     if (eof)
         close_eof(&worker->log_fd);
-    if (now_us - supervisor->describe_started_us > DESCRIBE_US || supervisor->stop_at_us != 0)
+    if (now_us - supervisor->describe_started_us > DESCRIBE_US)
         ur_worker_signal(&supervisor->describer, SIGKILL);
     if (fds[2].revents)
         finish_describing(supervisor);
@@ -141,6 +154,10 @@ static int patience_ms(struct ur_supervisor *supervisor)
     }
     if (supervisor->stop_at_us && supervisor->stop_at_us < deadline)
         deadline = supervisor->stop_at_us;
+    if (supervisor->describer.pid <= 0 && supervisor->stop_at_us == 0) {
+        const int64_t at = ur_catalogue_retry_at(supervisor->catalogue);
+        deadline = at < deadline ? at : deadline;
+    }
     if (deadline == INT64_MAX)
         return supervisor->describer.pid > 0 ? 10000 : -1;
     const int64_t left = deadline > now_us ? deadline - now_us : 0;
@@ -182,6 +199,8 @@ static bool tend_stop(struct ur_supervisor *supervisor)
     const int64_t now_us = ur_clock_us();
     if (supervisor->stop_at_us == 0)
         supervisor->stop_at_us = now_us + supervisor->patience.suspend_us;
+    if (supervisor->describer.pid > 0) /* it writes nothing: its end wakes the thread */
+        ur_worker_signal(&supervisor->describer, SIGKILL);
     if (now_us >= supervisor->stop_at_us) {
         supervisor->stop_at_us = INT64_MAX;
         for (struct ur_run *run = supervisor->runs; run; run = run->next)

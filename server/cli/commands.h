@@ -16,8 +16,9 @@
 struct ur_cli {
     struct ur_client client;
     const char *url;
-    bool json;  /* machines read the output: one JSON document a line */
-    bool watch; /* submit: follow the job to its end */
+    bool json;   /* machines read the output: one JSON document a line */
+    bool watch;  /* submit: follow the job to its end */
+    bool resume; /* train: go on from the folder's checkpoint */
     const char *threads, *out;
     const char *state, *tag, *limit;
     const char *model;

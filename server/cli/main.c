@@ -22,6 +22,7 @@ enum {
     OPTION_TAG = 1 << 8,
     OPTION_LIMIT = 1 << 9,
     OPTION_MODEL = 1 << 10,
+    OPTION_RESUME = 1 << 11,
     EVERYWHERE = OPTION_URL | OPTION_JSON | OPTION_HELP | OPTION_VERSION
 };
 
@@ -37,6 +38,7 @@ static const struct option options[] = {
     {"tag", required_argument, NULL, OPTION_TAG},
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"model", required_argument, NULL, OPTION_MODEL},
+    {"resume", no_argument, NULL, OPTION_RESUME},
     {NULL, 0, NULL, 0},
 };
 
@@ -54,11 +56,13 @@ struct command {
 enum { ANY = 10000 };
 
 static const struct command commands[] = {
-    {"train", "SPEC [--threads N] [--out DIR]", 1, 1, OPTION_THREADS | OPTION_OUT, false,
-     ur_command_train, "run a job right here, without a daemon",
-     "SPEC is a job's specification (JSON). Checkpoints, the model and the report go to DIR,\n"
-     "./unroll-out/NAME-MOMENT by default. The last line of stdout is the report, one JSON\n"
-     "object. N never changes the result; 0 takes every core.\n"},
+    {"train", "SPEC [--threads N] [--out DIR [--resume]]", 1, 1,
+     OPTION_THREADS | OPTION_OUT | OPTION_RESUME, false, ur_command_train,
+     "run a job right here, without a daemon",
+     "SPEC is a file with a job's specification (JSON). Checkpoints, the model and the report\n"
+     "go to DIR, ./unroll-out/NAME-MOMENT by default. The last line of stdout is the report,\n"
+     "one JSON object. N never changes the result; 0 takes every core. --resume goes on from\n"
+     "the checkpoint in DIR, to the same bits, as if the run had never been interrupted.\n"},
     {"submit", "SPEC|PRESET [--watch]", 1, 1, OPTION_WATCH, true, ur_command_submit,
      "give a job to the daemon",
      "SPEC is a file (- is stdin); a word that is no file is the name of one of the daemon's\n"
@@ -157,6 +161,9 @@ static void set_option(struct ur_cli *cli, int option)
         break;
     case OPTION_MODEL:
         cli->model = optarg;
+        break;
+    case OPTION_RESUME:
+        cli->resume = true;
         break;
     default:
         break;

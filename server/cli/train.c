@@ -63,15 +63,29 @@ static enum ur_status make_folder(const struct ur_cli *cli, const char *name,
     return status;
 }
 
+/* The worker opens the specification by its name again, so it must have one. */
+static enum ur_status check_line(const struct ur_cli *cli, struct ur_error *error)
+{
+    int64_t threads;
+    if (strcmp(cli->arguments[0], "-") == 0)
+        return ur_fail(error, UR_USAGE,
+                       "`unroll train` reads its SPEC from a file, not from stdin.");
+    if (cli->resume && cli->out == NULL)
+        return ur_fail(error, UR_USAGE,
+                       "--resume needs --out DIR, the folder of the run to go on with.");
+    if (cli->threads != NULL && !ur_parse_int64(cli->threads, 0, UR_MAX_THREADS, &threads))
+        return ur_fail(error, UR_USAGE, "--threads must be 0..%d, got %s.", (int)UR_MAX_THREADS,
+                       cli->threads);
+    return UR_OK;
+}
+
 enum ur_status ur_command_train(struct ur_cli *cli, struct ur_error *error)
 {
     static struct ur_spec spec;
     char program[2048], folder[OUT_BYTES];
-    int64_t threads;
-    if (cli->threads != NULL && !ur_parse_int64(cli->threads, 0, UR_MAX_THREADS, &threads))
-        return ur_fail(error, UR_USAGE, "--threads must be 0..%d, got %s.", (int)UR_MAX_THREADS,
-                       cli->threads);
-    enum ur_status status = check_spec(cli->arguments[0], &spec, error);
+    enum ur_status status = check_line(cli, error);
+    if (status == UR_OK)
+        status = check_spec(cli->arguments[0], &spec, error);
     if (status == UR_OK)
         status = ur_sibling("unroll-train", program, sizeof program, error);
     if (status == UR_OK)
@@ -81,10 +95,16 @@ enum ur_status ur_command_train(struct ur_cli *cli, struct ur_error *error)
 
     fprintf(stderr, "%s: checkpoints, the model and the report go to %s\n", spec.name, folder);
     char spec_flag[] = "--spec", out_flag[] = "--out", threads_flag[] = "--threads";
+    char resume_flag[] = "--resume";
     char *threads_text = cli->threads != NULL ? strdup(cli->threads) : NULL;
-    char *arguments[] = {program,      spec_flag, cli->arguments[0],
-                         out_flag,     folder,    threads_text != NULL ? threads_flag : NULL,
-                         threads_text, NULL};
+    char *arguments[9] = {program, spec_flag, cli->arguments[0], out_flag, folder};
+    int n_arguments = 5;
+    if (cli->resume)
+        arguments[n_arguments++] = resume_flag;
+    if (threads_text != NULL) {
+        arguments[n_arguments++] = threads_flag;
+        arguments[n_arguments++] = threads_text;
+    }
     fflush(NULL);
     execv(program, arguments);
     status = ur_fail_errno(error, errno, "Starting %s failed", program);

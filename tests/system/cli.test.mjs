@@ -236,3 +236,20 @@ test('a specification with mistakes is not started', async () => {
   assert.equal(code, 2);
   assert.match(stderr, / {2}\/train\/batch must be 1\.\.4096, got 0\n {2}\/train\/bach is not a field of a job; did you mean \/train\/batch\?\n$/);
 });
+
+test('train goes on from a checkpoint with --resume, and says what it cannot do', async () => {
+  const spec = file('tiny.json', JSON.stringify({ dataset: 'digits', data: { count: 200 }, model: { hidden: 4 }, train: { epochs: 1, validation: 20 } }));
+  const stdin = await run('train', '-', '--out', path.join(folder, 'none'));
+  assert.deepEqual([stdin.code, stdin.stderr], [2, 'unroll: `unroll train` reads its SPEC from a file, not from stdin.\n']);
+  const nowhere = await run('train', spec, '--resume');
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /--resume needs --out DIR/);
+  const words = ['train', spec, '--threads', '1', '--out', path.join(folder, 'resumed')];
+  const first = await run(...words);
+  assert.equal(first.code, 0, first.stderr);
+  const again = await run(...words, '--resume');
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stderr, /resuming after step/);
+  const digest = (result) => JSON.parse(result.stdout.trim().split('\n').at(-1)).weights_sha256;
+  assert.equal(digest(again), digest(first));
+});

@@ -74,6 +74,15 @@ test("several jobs on one connection, resumed by one id", async () => {
   assert.deepEqual(await follow(url, { lastEventId: whole[half].id }), whole.slice(half + 1));
 });
 
+test("a job that is named twice is followed once, and its stream ends", { timeout: 60000 }, async () => {
+  const id = await submit();
+  await jobIn(daemon, id, endedStates);
+  const url = `${daemon.url}/v1/events?jobs=${id},${id}`;
+  const whole = await follow(url, { lastEventId: `${id}:0` });
+  assert.deepEqual(whole.map(sequenceOf), whole.map((_, index) => index + 1));
+  assert.equal((await fetch(url, { headers: { "last-event-id": whole.at(-1).id } })).status, 204);
+});
+
 test("a stream of all jobs sees those that come later", async () => {
   const control = new AbortController();
   const names = [];
@@ -106,7 +115,7 @@ test("unknown jobs are 404, odd lists 400", async () => {
   assert.equal((await daemon.api("GET", "/v1/jobs/j00000000000000000000000000/events")).status, 404);
   assert.equal((await daemon.api("GET", "/v1/events?jobs=j00000000000000000000000000")).status, 404);
   assert.equal((await daemon.api("GET", `/v1/events?jobs=${"a".repeat(40)}`)).status, 400);
-  assert.equal((await daemon.api("GET", `/v1/events?jobs=${Array.from({ length: 101 }, () => "j1").join()}`)).status, 400);
+  assert.equal((await daemon.api("GET", `/v1/events?jobs=${Array.from({ length: 101 }, (_, index) => `j${index}`).join()}`)).status, 400);
 });
 
 test("too many watchers are 429, with a time to come back", async () => {

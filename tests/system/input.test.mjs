@@ -75,6 +75,20 @@ test("all wrong fields of a job at once, each with its pointer and its limit", a
   assert.match(detail("/train/steps"), /got a string/);
 });
 
+test("an unknown data set is told beside other wrong fields", async () => {
+  const body = await refused(smallJob({ top: { dataset: "nope", colour: 1 } }), 422, "invalid-spec", ["/colour", "/dataset"]);
+  assert.match(body.errors.find((error) => error.pointer === "/dataset").detail, /nope/);
+  await refused(smallJob({ top: { dataset: "digits", colour: 1 } }), 422, "invalid-spec", ["/colour"]);
+});
+
+test("what is echoed is UTF-8", async () => {
+  for (const target of ["/v1/jobs?%ff=1", "/v1/jobs?tag=%ff", `/v1/jobs?${"a".repeat(59)}%c3%a9=1`, "/%ff"]) {
+    const reply = await fetch(daemon.url + target);
+    assert.equal(reply.status, 400, target);
+    new TextDecoder("utf-8", { fatal: true }).decode(await reply.arrayBuffer());
+  }
+});
+
 test("texts that are no JSON object", async () => {
   for (const text of ["", "{", "[]", "3", "null", '{"dataset":"digits"', '{"dataset":"digits"}}', '{"dataset":"digits","dataset":"digits"}',
     '{"dataset":NaN}', '{"train":{"optimizer":{"learning_rate":1e400}},"dataset":"digits"}', '{"dataset":"dig\\u0000its"}', "{\"dataset\":\"\xff\"}", "[".repeat(1000),

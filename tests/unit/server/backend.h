@@ -43,6 +43,7 @@ static inline void backend_prepare(struct backend *b, const char *folder)
     (void)!symlink(self, b->config.worker);
     (void)!symlink(self, b->config.predictor);
     b->config.threads = 2;
+    b->config.pool_threads = 8;
     b->config.memory_bytes = (int64_t)1 << 30;
     b->config.max_jobs = 4;
     b->config.max_queued = 8;

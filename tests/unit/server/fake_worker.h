@@ -284,7 +284,7 @@ static inline int fake_finish(const char *out)
     return 0;
 }
 
-static inline int fake_describe(const char *name)
+static inline int fake_describe(const char *name, const char *folder)
 {
     static unsigned char buffer[1024];
     struct ur_writer writer = ur_writer_of(buffer, sizeof buffer);
@@ -292,6 +292,11 @@ static inline int fake_describe(const char *name)
         fake_end(UR_BAD_DATASET, false, "labels are missing", "");
         return 3;
     }
+    if (strcmp(name, "unlucky") == 0 && fake_first_time(folder))
+        raise(SIGKILL);
+    if (strcmp(name, "endless") == 0)
+        for (;;)
+            pause();
     struct ur_record_dataset record = {.shape = {28, 28, 10, 500, 100}};
     ur_copy(record.name, sizeof record.name, name);
     ur_copy(record.kind, sizeof record.kind, "idx");
@@ -351,7 +356,8 @@ static inline int fake_worker_main(int argc, char **argv)
     static struct ur_spec spec;
     signal(SIGPIPE, SIG_DFL);
     if (*fake_option(argc, argv, "--describe"))
-        return fake_describe(fake_option(argc, argv, "--describe"));
+        return fake_describe(fake_option(argc, argv, "--describe"),
+                             fake_option(argc, argv, "--data-dir"));
     const int fd = open(fake_option(argc, argv, "--spec"), O_RDONLY);
     const ssize_t length = read(fd, json, sizeof json - 1);
     close(fd);

@@ -167,6 +167,10 @@ static void targets(void **state)
         {"/a%5Cb", "/a\\b", false},
         {"/a\\b", "/a\\b", false},
         {"/a%00b", "/a", false},
+        {"/%c3%a9", "/\xc3\xa9", true},
+        {"/%ff", "/\xff", false},
+        {"/%c3", "/\xc3", false},
+        {"/%c2%85", "/\xc2\x85", false},
         {"/?a=%00", "/", false},
         {"/?a=%0d%0a", "/", false},
         {"/a%0Ab", "/a\nb", false},
@@ -294,6 +298,24 @@ static void embedded_nul(void **state)
     assert_int_equal(check(&request), UR_BAD_REQUEST);
 }
 
+static void parameters_are_utf8(void **state)
+{
+    (void)state;
+    static const struct ur_pair rows[] = {{"a", "\xff", 1, 1},
+                                          {"\xff", "", 1, 0},
+                                          {"a", "x\xc3", 1, 2},
+                                          {"a", "\xed\xa0\x80", 1, 3}};
+    struct ur_request request = request_of("GET", "/");
+    add(&request, "Host", "localhost");
+    request.n_query = 1;
+    request.query[0] = (struct ur_pair){"\xc3\xa9", "\xe2\x82\xac", 2, 3};
+    assert_int_equal(check(&request), UR_OK);
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++) {
+        request.query[0] = rows[at];
+        assert_int_equal(check(&request), UR_BAD_REQUEST);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,7 +323,7 @@ int main(void)
         cmocka_unit_test(origins),         cmocka_unit_test(targets),
         cmocka_unit_test(long_target),     cmocka_unit_test(framing),
         cmocka_unit_test(framing_is_read), cmocka_unit_test(versions_and_methods),
-        cmocka_unit_test(embedded_nul),
+        cmocka_unit_test(embedded_nul),    cmocka_unit_test(parameters_are_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,80 @@ static void test_a_hang_is_a_timeout_and_a_restart(void **state)
     answers("a", 0, "x", "a", 1);
 }
 
+struct asker {
+    pthread_t thread;
+    const char *body;
+    enum ur_status status;
+};
+
+static void *ask_once(void *argument)
+{
+    static __thread struct ur_classify_reply reply;
+    struct asker *asker = argument;
+    struct ur_error error;
+    asker->status = ask("a", 0, asker->body, &reply, &error);
+    free(reply.image);
+    return NULL;
+}
+
+static int32_t n_asking(void)
+{
+    pthread_mutex_lock(&b.predictor->mutex);
+    const int32_t count = b.predictor->n_asking;
+    pthread_mutex_unlock(&b.predictor->mutex);
+    return count;
+}
+
+/* Several requests wait for a process that hangs: it is killed once, and its successor answers
+ * those that are not to blame. */
+static void test_a_hang_costs_one_life(void **state)
+{
+    (void)state;
+    enum { INNOCENT = 4 };
+    struct asker askers[1 + INNOCENT];
+    struct ur_predictor_counts counts;
+    add_model("a", "j1", "good 1");
+    answers("a", 0, "x", "a", 1);
+    set_deadline(1000000);
+    for (int i = 0; i <= INNOCENT; i++) {
+        askers[i] = (struct asker){.body = i == 0 ? "hang" : "x"};
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_once, &askers[i]), 0);
+        if (i == 0) /* the others come when it hangs already */
+            usleep(100000);
+    }
+    for (int i = 0; i <= INNOCENT; i++)
+        pthread_join(askers[i].thread, NULL);
+    assert_int_equal(askers[0].status, UR_TIMEOUT);
+    for (int i = 1; i <= INNOCENT; i++)
+        assert_int_equal(askers[i].status, UR_OK);
+    ur_predictor_counts(b.predictor, &counts);
+    assert_int_equal(counts.restarts_total, 1);
+}
+
+static void test_one_thread_is_left_to_other_requests(void **state)
+{
+    (void)state;
+    static struct ur_classify_reply reply;
+    struct asker askers[2];
+    struct ur_error error;
+    add_model("a", "j1", "good 1");
+    answers("a", 0, "x", "a", 1);
+    b.config.pool_threads = 3;
+    set_deadline(1000000);
+    for (int i = 0; i < 2; i++) {
+        askers[i] = (struct asker){.body = "hang"};
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_once, &askers[i]), 0);
+    }
+    const int64_t until = ur_clock_us() + UR_TEST_WAIT_US;
+    while (n_asking() < 2 && ur_clock_us() < until)
+        usleep(1000);
+    assert_int_equal(ask("a", 0, "x", &reply, &error), UR_UNAVAILABLE);
+    assert_non_null(strstr(error.detail, "2 pictures wait"));
+    for (int i = 0; i < 2; i++)
+        pthread_join(askers[i].thread, NULL);
+    answers("a", 0, "x", "a", 1);
+}
+
 static void test_a_model_that_cannot_be_loaded_says_why(void **state)
 {
     (void)state;
@@ -251,6 +325,8 @@ int main(int argc, char **argv)
         PREDICTOR_TEST(test_a_death_is_retried_once),
         PREDICTOR_TEST(test_requests_of_others_survive_a_death),
         PREDICTOR_TEST(test_a_hang_is_a_timeout_and_a_restart),
+        PREDICTOR_TEST(test_a_hang_costs_one_life),
+        PREDICTOR_TEST(test_one_thread_is_left_to_other_requests),
         PREDICTOR_TEST(test_a_model_that_cannot_be_loaded_says_why),
         PREDICTOR_TEST(test_more_models_than_slots_take_turns),
         PREDICTOR_TEST(test_the_registry_survives_a_restart),

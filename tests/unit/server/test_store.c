@@ -167,6 +167,32 @@ static void test_a_second_daemon_is_refused(void **state)
     assert_non_null(strstr(error.detail, "Another unrolld"));
 }
 
+/* A daemon that was killed just now: its lock goes a moment later. */
+static void test_a_lock_that_is_going_is_waited_for(void **state)
+{
+    (void)state;
+    struct ur_error error = {0};
+    int status, ends[2];
+    char told;
+    ur_store_close(store);
+    store = NULL;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (ur_store_open(&store, state_path, &error) != UR_OK || write(ends[1], "x", 1) != 1)
+            _exit(9);
+        usleep(300000);
+        _exit(0);
+    }
+    assert_int_equal(read(ends[0], &told, 1), 1);
+    assert_int_equal(ur_store_open(&store, state_path, &error), UR_OK);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void run_sql(const char *sql)
 {
     char path[UR_TEST_PATH_BYTES];
@@ -491,6 +517,7 @@ int main(void)
 {
 #define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        STORE_TEST(test_a_lock_that_is_going_is_waited_for),
         STORE_TEST(test_a_job_is_the_same_after_reopening),
         STORE_TEST(test_a_second_daemon_is_refused),
         STORE_TEST(test_a_newer_schema_is_refused),

@@ -59,7 +59,8 @@ static void be_impatient(void)
                                                   .term_us = 300000,
                                                   .exit_us = 300000,
                                                   .suspend_us = 2000000,
-                                                  .retry_us = 1000};
+                                                  .retry_us = 1000,
+                                                  .describe_us = 1000};
     pthread_mutex_unlock(&b.supervisor->mutex);
 }
 
@@ -496,6 +497,23 @@ static void test_data_sets_are_found_and_described_by_a_worker(void **state)
     await_dataset("\"name\":\"mine\",\"kind\":\"idx\",\"state\":\"ready\"");
 }
 
+/* A describer that was killed says nothing about its data set. */
+static void test_a_killed_describer_condemns_no_data_set(void **state)
+{
+    (void)state;
+    char id[UR_JOB_ID_BYTES];
+    struct ur_error error = {0};
+    be_impatient();
+    make_set("unlucky");
+    assert_int_equal(backend_submit(&b, "good", "unlucky", NULL, id, NULL, NULL, &error),
+                     UR_OK);
+    await_end(id, "succeeded");
+    make_set("endless");
+    await_dataset("\"name\":\"endless\",\"kind\":\"idx\",\"state\":\"checking\"");
+    ur_supervisor_stop(b.supervisor);
+    assert_true(datasets_have("\"name\":\"endless\",\"kind\":\"idx\",\"state\":\"new\""));
+}
+
 static void test_a_key_gives_the_stored_reply_once(void **state)
 {
     (void)state;
@@ -841,6 +859,7 @@ int main(int argc, char **argv)
         JOB_TEST(test_the_queue_keeps_to_budget_priority_and_length),
         JOB_TEST(test_what_cannot_be_is_refused_with_its_field),
         JOB_TEST(test_data_sets_are_found_and_described_by_a_worker),
+        JOB_TEST(test_a_killed_describer_condemns_no_data_set),
         JOB_TEST(test_a_key_gives_the_stored_reply_once),
         JOB_TEST(test_one_key_at_the_same_time_makes_one_job),
         JOB_TEST(test_jobs_survive_a_restart_and_resume),
