@@ -49,3 +49,18 @@ UR_VECTOR_FUNCTION(ur_infer_gru, gru_all,
 UR_VECTOR_FUNCTION(ur_infer_lstm, lstm_all,
                    (const float *gates, float *c, float *h, size_t rows, size_t hidden),
                    (gates, c, h, rows, hidden))
+
+void ur_infer_rnn(float *h, enum ur_activation activation, size_t n)
+{
+    if (activation == UR_ACTIVATION_TANH)
+        ur_tanh(h, h, n);
+    if (activation == UR_ACTIVATION_RELU)
+        for (size_t k = 0; k < n; k++)
+            h[k] = h[k] < 0.0f ? 0.0f : h[k];
+}
+
+void ur_infer_larger(float *y, const float *x, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        y[k] = x[k] > y[k] ? x[k] : y[k];
+}

@@ -7,9 +7,14 @@
 #include "io/checkpoint.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
-#include "layers/cell_rnn.h"
-#include "layers/readout.h"
+#include "kernels/vec.h"
 #include "model/params.h"
+
+/* Multiples of H in a row of W. */
+static int32_t gates_of(enum ur_cell cell)
+{
+    return cell == UR_CELL_RNN ? 1 : cell == UR_CELL_GRU ? 3 : 4;
+}
 
 /* Says the same in the words of whoever posted a model: to them it is no checkpoint. */
 static enum ur_status bad_model(struct ur_error *error, enum ur_status status,
@@ -145,7 +150,7 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     forward->layers = spec.model.layers;
     forward->directions = 1 + spec.model.bidirectional;
     forward->cell = (enum ur_cell)spec.model.cell;
-    forward->gates = ur_recurrent_gates(forward->cell);
+    forward->gates = gates_of(forward->cell);
     forward->activation = (enum ur_activation)spec.model.activation;
     forward->readout = (enum ur_readout)spec.model.readout;
     memcpy(forward->weights_sha256, file.info.weights_sha256, sizeof forward->weights_sha256);
@@ -223,7 +228,7 @@ static void run_cell(const struct direction *of, const float *before, float *h)
     case UR_CELL_RNN:
         ur_rows_add(forward->sums, before, layer->u, rows, hidden, columns);
         memcpy(h, forward->sums, rows * hidden * sizeof *h);
-        ur_rnn_forward(h, forward->zero, forward->activation, rows, hidden);
+        ur_infer_rnn(h, forward->activation, rows * hidden);
         break;
     case UR_CELL_GRU:
         memset(forward->recurrent, 0, rows * columns * sizeof *forward->recurrent);
@@ -254,23 +259,19 @@ static void run_direction(const struct direction *of)
 static void read_out(const struct ur_forward *forward, float *out, const float *y, size_t block,
                      int32_t direction)
 {
-    switch (forward->readout) {
-    case UR_READOUT_MEAN:
-        ur_readout_mean_forward(out, y, forward->steps, block);
-        return;
-    case UR_READOUT_MAX:
-        ur_readout_max_forward(out, y, forward->steps, block);
-        return;
-    case UR_READOUT_FINAL:
-        if (direction == 1) {
-            ur_readout_first_forward(out, y, block);
-            return;
-        }
-        break;
-    case UR_READOUT_LAST:
-        break;
-    }
-    ur_readout_last_forward(out, y, forward->steps, block);
+    const size_t steps = (size_t)forward->steps;
+    const enum ur_readout readout = forward->readout;
+    const bool all = readout == UR_READOUT_MEAN || readout == UR_READOUT_MAX;
+    const bool first = all || (readout == UR_READOUT_FINAL && direction == 1);
+
+    memcpy(out, first ? y : y + (steps - 1) * block, block * sizeof *out);
+    for (size_t t = 1; all && t < steps; t++)
+        if (readout == UR_READOUT_MEAN)
+            ur_vec_add(out, y + t * block, block);
+        else
+            ur_infer_larger(out, y + t * block, block);
+    if (readout == UR_READOUT_MEAN)
+        ur_vec_scale(out, out, 1.0f / (float)steps, block);
 }
 
 void ur_forward_logits(struct ur_forward *forward, const uint8_t *pictures, int32_t n,

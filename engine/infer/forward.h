@@ -17,7 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "layers/recurrent.h"
 #include "unroll/arena.h"
 #include "unroll/limits.h"
 #include "unroll/spec.h"

@@ -21,9 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "unroll/limits.h"
 #include "unroll/spec.h"
-
-enum { UR_MAX_DIRECTIONS = 2 };
 
 struct ur_recurrent_shape {
     int32_t steps, rows, width, hidden; /* T B I H */

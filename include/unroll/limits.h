@@ -12,6 +12,7 @@ enum {
     UR_MAX_HIDDEN =
         4096,          /* units: 4 gates x 4096 x 4096 floats are 268 MB, more is no CPU job */
     UR_MAX_LAYERS = 8, /* recurrent layers: the API's own figure */
+    UR_MAX_DIRECTIONS = 2,       /* of a layer: forward and backward */
     UR_MAX_BATCH = 4096,         /* rows: the API's own figure */
     UR_MAX_SHARD_ROWS = 256,     /* rows: past this a core's caches no longer hold a shard */
     UR_MAX_STEPS_PER_ROW = 4096, /* time steps of one sequence */
