@@ -14,8 +14,8 @@
 
 /* Appends a quoted text; null for NULL. */
 void ur_json_string(struct ur_text *json, const char *text);
-/* Appends a number with the fewest digits, 6 to 9, that bring it back as a float; null where it is
- * not finite. */
+/* Appends a number with the fewest digits, 6 to 9, that bring it back as a float; null where
+ * it is not finite. */
 void ur_json_number(struct ur_text *json, double value);
 /* Appends a quoted time in RFC 3339; null for 0. */
 void ur_json_time(struct ur_text *json, int64_t wall_us);

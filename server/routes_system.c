@@ -35,7 +35,8 @@ enum ur_status ur_route_ready(const struct ur_request *request, struct ur_reply 
     return UR_OK;
 }
 
-/* What could be given to a program without swapping: free memory alone leaves the page cache out. */
+/* What could be given to a program without swapping: free memory alone leaves the page cache
+ * out. */
 static uint64_t available_memory(void)
 {
     static const char key[] = "MemAvailable:"; /* then blanks, a number, " kB" */

@@ -127,8 +127,8 @@ static void finish_failed(struct ur_store *store, struct ur_write *group,
     pthread_mutex_unlock(&store->mutex);
 }
 
-/* Answers everybody who waits further back, too: what is kept may be more than a group, and then
- * their turn would not come before the disk is well again. */
+/* Answers everybody who waits further back, too: what is kept may be more than a group, and
+ * then their turn would not come before the disk is well again. */
 static void finish_waiting(struct ur_store *store, const struct ur_error *error)
 {
     struct ur_write *answered = NULL, **end = &answered, *last = NULL;

@@ -327,7 +327,8 @@ enum ur_status ur_record_confusion_read(const struct ur_frame *frame,
     return finish(&reader, valid, "confusion", error);
 }
 
-/* END. The report is JSON that its readers parse anyway: here it is only bytes without a NUL. */
+/* END. The report is JSON that its readers parse anyway: here it is only bytes without a
+ * NUL. */
 
 static bool end_valid(const struct ur_record_end *record)
 {

@@ -15,7 +15,8 @@
 
 enum { PHILOX_ROUNDS = 10, FEISTEL_ROUNDS = 4, PURPOSE_SHIFT = 24 };
 
-/* Multipliers and key increments: the paper's, section 4.3 (the golden ratio and sqrt(3) - 1). */
+/* Multipliers and key increments: the paper's, section 4.3 (the golden ratio and sqrt(3) -
+ * 1). */
 static const uint32_t philox_m0 = 0xd2511f53u, philox_m1 = 0xcd9e8d57u;
 static const uint32_t philox_w0 = 0x9e3779b9u, philox_w1 = 0xbb67ae85u;
 
@@ -51,8 +52,8 @@ float ur_rng_unit(uint32_t word)
 }
 
 /*
- * Natural logarithm of a normal x > 0. x = m * 2^e with m in [sqrt(1/2), sqrt(2)), and with
- * s = (m - 1) / (m + 1): log m = 2 artanh s = 2 (s + s^3/3 + s^5/5 + ...). s^2 <= 0.0295, so the
+ * Natural logarithm of a normal x > 0. x = m * 2^e with m in [sqrt(1/2), sqrt(2)), and with s =
+ * (m - 1) / (m + 1): log m = 2 artanh s = 2 (s + s^3/3 + s^5/5 + ...). s^2 <= 0.0295, so the
  * eleventh term is below 2^-54 of the sum.
  */
 static double plain_log(double x)

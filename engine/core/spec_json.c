@@ -109,7 +109,8 @@ static void check_activation(struct ur_spec_parse *parse)
                            "must be tanh unless /model/cell is rnn");
 }
 
-/* jansson would recurse 2048 deep and build all of it; brackets are counted before it starts. */
+/* jansson would recurse 2048 deep and build all of it; brackets are counted before it
+ * starts. */
 static enum ur_status check_text(const char *json, size_t length, struct ur_error *error)
 {
     if (length > UR_JSON_MAX_BYTES)
@@ -143,7 +144,8 @@ static enum ur_status load(json_t **root, const char *json, size_t length,
         return status;
     json_error_t where;
     *root = json_loadb(json, length, JSON_REJECT_DUPLICATES, &where);
-    /* jansson has nothing to say where an allocation failed, or takes the token for a bad one. */
+    /* jansson has nothing to say where an allocation failed, or takes the token for a bad
+     * one. */
     if (*root == NULL && where.text[0] == '\0')
         return ur_fail(error, UR_NO_MEMORY, "There is no memory to read the job.");
     if (*root == NULL) {

@@ -1,8 +1,8 @@
 /*
  * One value of a job's JSON against its row of the table.
  *
- * Errors: what is wrong goes to errors, with the field's pointer and its limit; nothing is stored
- * then. Ownership: everything is borrowed. Threads: one.
+ * Errors: what is wrong goes to errors, with the field's pointer and its limit; nothing is
+ * stored then. Ownership: everything is borrowed. Threads: one.
  */
 #ifndef UNROLL_CORE_SPEC_VALUES_H
 #define UNROLL_CORE_SPEC_VALUES_H

@@ -7,10 +7,10 @@
  * gzip. Bytes are hostile until checked: every length against the header, every label against
  * the classes.
  *
- * Shapes: x [n][T][I] uint8 (0 background, 255 ink), y [n].
- * Cost: one pass over the files, a SHA-256 of the unpacked bytes. Memory: the unpacked bytes
- * and two a label. Errors: UR_UNKNOWN_DATASET (the message lists what there is), UR_BAD_DATASET
- * (the message names the file, what was found and the limit), UR_IO, UR_NO_MEMORY, what progress gives. Ownership:
+ * Shapes: x [n][T][I] uint8 (0 background, 255 ink), y [n]. Cost: one pass over the files, a
+ * SHA-256 of the unpacked bytes. Memory: the unpacked bytes and two a label. Errors:
+ * UR_UNKNOWN_DATASET (the message lists what there is), UR_BAD_DATASET (the message names the
+ * file, what was found and the limit), UR_IO, UR_NO_MEMORY, what progress gives. Ownership:
  * _open fills the caller's struct, _close frees it (zeroed struct and NULL are fine). Threads:
  * read-only once open.
  */

@@ -12,8 +12,8 @@
  * pixel, on any CPU. Label of image i: i % 10. The two splits share no random number.
  *
  * Shapes: image [28][28] uint8, 0 background, 255 ink. Cost: about 50 us an image and core.
- * Errors: only what a job's progress gives. Ownership: nothing is kept. Threads: pure functions; _draw_all starts its own
- * and joins them.
+ * Errors: only what a job's progress gives. Ownership: nothing is kept. Threads: pure
+ * functions; _draw_all starts its own and joins them.
  */
 #ifndef UNROLL_DATA_DIGITS_H
 #define UNROLL_DATA_DIGITS_H

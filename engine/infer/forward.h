@@ -5,11 +5,11 @@
  * Shapes: pictures [n][T*I] bytes (0 background, 255 ink), read as byte / 255 as in training;
  * probabilities [n][C]. A picture's answer has the same bits alone and among any others, and
  * agrees with the training forward pass to 1e-5 in the logits (kernels/rows.h sums in another
- * order than a BLAS). Cost: 2 T (I + H) GH operations a picture, layer and direction; 0.1 ms for 128 hidden units on
- * 28x28. Memory: the weights and 2 T DH floats of capacity. Errors: UR_BAD_MODEL for a file that
- * is damaged, not a model, or of a kind that this program cannot run; UR_NO_MEMORY. Ownership:
- * the caller owns the struct; _release accepts NULL and a zeroed struct. Threads: one at a
- * time, the scratch is inside. Source: docs/inference.md.
+ * order than a BLAS). Cost: 2 T (I + H) GH operations a picture, layer and direction; 0.1 ms
+ * for 128 hidden units on 28x28. Memory: the weights and 2 T DH floats of capacity. Errors:
+ * UR_BAD_MODEL for a file that is damaged, not a model, or of a kind that this program cannot
+ * run; UR_NO_MEMORY. Ownership: the caller owns the struct; _release accepts NULL and a zeroed
+ * struct. Threads: one at a time, the scratch is inside. Source: docs/inference.md.
  */
 #ifndef UNROLL_INFER_FORWARD_H
 #define UNROLL_INFER_FORWARD_H

@@ -1,12 +1,12 @@
 /*
- * A recurrent layer in one direction or in both. The backward direction reads the last step first
- * and writes its output where the step lies in time, so that the two outputs of a step stand side
- * by side as two parts of the next layer's input; nothing is copied or turned round.
+ * A recurrent layer in one direction or in both. The backward direction reads the last step
+ * first and writes its output where the step lies in time, so that the two outputs of a step
+ * stand side by side as two parts of the next layer's input; nothing is copied or turned round.
  *
- * Shapes: as recurrent.h says, each array once a direction. Cost: a direction's, times directions.
- * Ownership: the caller's memory; both directions use one scratch, one after the other.
- * Errors: none. Threads: pure functions. Source: M. Schuster and K. Paliwal, "Bidirectional
- * recurrent neural networks", 1997.
+ * Shapes: as recurrent.h says, each array once a direction. Cost: a direction's, times
+ * directions. Ownership: the caller's memory; both directions use one scratch, one after the
+ * other. Errors: none. Threads: pure functions. Source: M. Schuster and K. Paliwal,
+ * "Bidirectional recurrent neural networks", 1997.
  */
 #ifndef UNROLL_LAYERS_BIDIR_H
 #define UNROLL_LAYERS_BIDIR_H
@@ -29,7 +29,8 @@ struct ur_recurrent_input ur_bidir_output(const struct ur_bidir *layer);
 void ur_bidir_forward(const struct ur_bidir *layer, struct ur_recurrent_input input,
                       struct ur_recurrent_scratch scratch);
 
-/* Takes the gradient of each direction's output; overwrites gradients, dx is the sum of both. */
+/* Takes the gradient of each direction's output; overwrites gradients, dx is the sum of
+ * both. */
 void ur_bidir_backward(const struct ur_bidir *layer, struct ur_recurrent_input input,
                        const struct ur_output_gradient outputs[UR_MAX_DIRECTIONS],
                        struct ur_recurrent_scratch scratch,

@@ -5,13 +5,13 @@
  *     r, z = sigmoid(x W + h U + b)        q = h U_n + b_q
  *     n = tanh(x W_n + b_n + r q)          h = (1 - z) n + z h_previous
  *
- * The candidate's two halves meet only after r has scaled one of them, so it alone has two biases
- * that do not add up to one.
+ * The candidate's two halves meet only after r has scaled one of them, so it alone has two
+ * biases that do not add up to one.
  *
- * Shapes: gates, dgates, recurrent [B][3H] in the order r z n; bias [3H] = b_r b_z b_n; bias_q [H];
- * q, h, dh, h_previous [B][H]. Cost: one pass over the shard. Errors: none; NaN and infinities
- * spread. Threads: pure functions.
- * Source: K. Cho et al., 2014, in the form of PyTorch's nn.GRU.
+ * Shapes: gates, dgates, recurrent [B][3H] in the order r z n; bias [3H] = b_r b_z b_n; bias_q
+ * [H]; q, h, dh, h_previous [B][H]. Cost: one pass over the shard. Errors: none; NaN and
+ * infinities spread. Threads: pure functions. Source: K. Cho et al., 2014, in the form of
+ * PyTorch's nn.GRU.
  */
 #ifndef UNROLL_LAYERS_CELL_GRU_H
 #define UNROLL_LAYERS_CELL_GRU_H

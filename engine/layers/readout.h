@@ -1,6 +1,6 @@
 /*
- * What the dense layer sees of one direction of a recurrent layer: the last time step, the first
- * (where a direction that reads backwards ends), the mean of all, or the largest of all.
+ * What the dense layer sees of one direction of a recurrent layer: the last time step, the
+ * first (where a direction that reads backwards ends), the mean of all, or the largest of all.
  *
  * Shapes: y, dy [T][B][H]  out, dout [B][H]. Cost: at most one pass over y. Errors: none.
  * Threads: pure functions.

@@ -1,10 +1,11 @@
 /*
  * One recurrent layer in one direction over all T steps of a shard: the grid that is cut into
- * products and cells. Forward runs step by step while a step's gates are in the cache: x W, h U,
- * cell. Backward's sums over time are single products over T*B rows.
+ * products and cells. Forward runs step by step while a step's gates are in the cache: x W, h
+ * U, cell. Backward's sums over time are single products over T*B rows.
  *
- * The other direction is index arithmetic: time stays where it is in memory, only the order of the
- * steps turns round, and the slot that holds the zero start is the last instead of the first.
+ * The other direction is index arithmetic: time stays where it is in memory, only the order of
+ * the steps turns round, and the slot that holds the zero start is the last instead of the
+ * first.
  *
  * Shapes: x [T][B][I] in one part, or, above a layer of two directions, in two parts of
  *         [T][B][I/2] each; G gates: LSTM 4 (i f g o), GRU 3 (r z n), RNN 1
@@ -54,9 +55,10 @@ struct ur_recurrent_scratch {
 };
 
 /*
- * The gradient of the loss with respect to the layer's output, as whoever reads the output hands
- * it back: step first <= t < end has a block [B][H] at blocks + (t - first) * stride, other steps
- * have none. A readout that treats all steps alike has stride 0 and stores one block.
+ * The gradient of the loss with respect to the layer's output, as whoever reads the output
+ * hands it back: step first <= t < end has a block [B][H] at blocks + (t - first) * stride,
+ * other steps have none. A readout that treats all steps alike has stride 0 and stores one
+ * block.
  */
 struct ur_output_gradient {
     const float *blocks;

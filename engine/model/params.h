@@ -4,11 +4,12 @@
  * there are or where they lie.
  *
  * Shapes: W [I][G*H]  U [H][G*H]  b [G*H]  dense.W [D*H][C]  dense.b [C], row-major float32,
- * gates in the order i f g o (LSTM, G = 4) or r z n (GRU, G = 3; bn [H] is its recurrent bias of
- * n); an RNN has G = 1. D directions; above the first layer I = D*H, forward before backward. Format: one float array; tensor k occupies [offset, offset +
- * count). Offsets are multiples of 16 floats; the padding stays zero, in gradients and
- * optimizer state too. Every array of parameters (weights, gradients, the optimizer's moments) has this
- * one layout. Units: floats. Cost: arithmetic. Errors: UR_JOB_TOO_BIG. Ownership: no pointers.
+ * gates in the order i f g o (LSTM, G = 4) or r z n (GRU, G = 3; bn [H] is its recurrent bias
+ * of n); an RNN has G = 1. D directions; above the first layer I = D*H, forward before backward.
+ * Format: one float array; tensor k occupies [offset, offset + count). Offsets are multiples of
+ * 16 floats; the padding stays zero, in gradients and optimizer state too. Every array of
+ * parameters (weights, gradients, the optimizer's moments) has this one layout.
+ * Units: floats. Cost: arithmetic. Errors: UR_JOB_TOO_BIG. Ownership: no pointers.
  * Threads: pure functions.
  */
 #ifndef UNROLL_MODEL_PARAMS_H

@@ -14,18 +14,18 @@
  *     adamw      adam, and w = w - rate * weight_decay * w before it
  *
  * These are the definitions of torch.optim: momentum without dampening, its rate outside the
- * buffer; epsilon outside the root. The decay falls on every weight, biases included. The scalars
- * of step t come from multiplications and one square root in double, never from pow(), whose bits
- * differ from one C library to another.
+ * buffer; epsilon outside the root. The decay falls on every weight, biases included. The
+ * scalars of step t come from multiplications and one square root in double, never from pow(),
+ * whose bits differ from one C library to another.
  *
- * Shapes: the tensor table's one layout; padding has gradient zero and stays zero. Every optimizer
- * is given both moments; one that does not use a moment leaves it zero. Cost: at most 4 reads and
- * 3 writes a float. Errors: none; g and an update are cut off far beyond any sensible size, so
- * that weights and moments stay finite. Ownership: borrows. Threads: ranges are independent.
- * Source: D. Kingma and J. Ba, "Adam", ICLR 2015, algorithm 1; I. Loshchilov and F. Hutter,
- * "Decoupled weight decay regularization", ICLR 2019; I. Sutskever et al., "On the importance of
- * initialization and momentum in deep learning", ICML 2013; T. Tieleman and G. Hinton, RMSprop,
- * 2012.
+ * Shapes: the tensor table's one layout; padding has gradient zero and stays zero. Every
+ * optimizer is given both moments; one that does not use a moment leaves it zero. Cost: at most
+ * 4 reads and 3 writes a float. Errors: none; g and an update are cut off far beyond any
+ * sensible size, so that weights and moments stay finite. Ownership: borrows. Threads: ranges
+ * are independent. Source: D. Kingma and J. Ba, "Adam", ICLR 2015, algorithm 1; I. Loshchilov
+ * and F. Hutter, "Decoupled weight decay regularization", ICLR 2019; I. Sutskever et al., "On
+ * the importance of initialization and momentum in deep learning", ICML 2013; T. Tieleman and
+ * G. Hinton, RMSprop, 2012.
  */
 #ifndef UNROLL_TRAIN_OPTIM_H
 #define UNROLL_TRAIN_OPTIM_H

@@ -59,8 +59,8 @@ void ur_run_note_time(struct ur_run *run);
 /* Gives the number of the epoch, from 1, in which the last step began; 0 before the first. */
 int32_t ur_run_epoch(const struct ur_run *run);
 
-/* Evaluates on a split and tells the confusion matrix. A command to suspend or to cancel ends it
- * at once; any other waits in run->pending. */
+/* Evaluates on a split and tells the confusion matrix. A command to suspend or to cancel ends
+ * it at once; any other waits in run->pending. */
 enum ur_status ur_run_evaluate(struct ur_run *run, enum ur_split split, int32_t epoch,
                                struct ur_evaluation *evaluation, struct ur_error *error);
 

@@ -1,10 +1,11 @@
 /*
- * Functions of one number for the settings of a step: powers, exp and cos, made of + - * / only.
- * pow, exp and cos of the C library give other last bits on another CPU, and a learning rate that
- * differs in its last bit is another result.
+ * Functions of one number for the settings of a step: powers, exp and cos, made of + - * /
+ * only. pow, exp and cos of the C library give other last bits on another CPU, and a learning
+ * rate that differs in its last bit is another result.
  *
- * Units: double; cos takes half turns. Cost: some thirty operations, once a step. Errors, measured
- * against the C library: exp 1e-14 of its value, cos 4e-16 absolute. Threads: pure functions.
+ * Units: double; cos takes half turns. Cost: some thirty operations, once a step. Errors,
+ * measured against the C library: exp 1e-14 of its value, cos 4e-16 absolute. Threads: pure
+ * functions.
  */
 #ifndef UNROLL_TRAIN_SCALAR_H
 #define UNROLL_TRAIN_SCALAR_H

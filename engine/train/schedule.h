@@ -1,6 +1,6 @@
 /*
- * How long a run is, and the learning rate of each of its steps: pure functions of the spec, the
- * number of steps in all and the step, so a resumed run needs no state for them.
+ * How long a run is, and the learning rate of each of its steps: pure functions of the spec,
+ * the number of steps in all and the step, so a resumed run needs no state for them.
  *
  * With W steps of warm-up, k = t - 1 - W and K = steps - W, the rate of step t is learning_rate
  * times
@@ -10,12 +10,13 @@
  *     step         f(k) = gamma^floor(k / step_size)
  *     exponential  f(k) = gamma^(k / step_size)
  *     cosine       f(k) = min_factor + (1 - min_factor) (1 + cos(pi k / K)) / 2
- *     onecycle     f(k) = from 1 / div_factor up to 1 at k = pct_start K - 1, from there down to
- *                         1 / (div_factor final_div_factor) at K - 1, along half a cosine each
+ *     onecycle     f(k) = from 1 / div_factor up to 1 at k = pct_start K - 1, from there down
+ *                         to 1 / (div_factor final_div_factor) at K - 1, along half a cosine
+ *                         each
  *
  * As in PyTorch's StepLR, ExponentialLR (step_size 1), CosineAnnealingLR (T_max = K, eta_min =
- * min_factor learning_rate) and OneCycleLR (two phases, momentum left alone), all stepped once an
- * update; the warm-up is its LinearLR from 1/W.
+ * min_factor learning_rate) and OneCycleLR (two phases, momentum left alone), all stepped once
+ * an update; the warm-up is its LinearLR from 1/W.
  *
  * Cost: some fifty operations. Errors: none. Threads: pure functions. Source: I. Loshchilov and
  * F. Hutter, "SGDR", ICLR 2017 (cosine); L. Smith and N. Topin, "Super-convergence", 2019

@@ -1,10 +1,10 @@
 /*
- * One parallel region a step. Shards are handed out one by one as threads become free: they
- * are few (four at batch 128), and a core that loses time to a neighbour must not hold the
- * others up. Chunks are shared out once and for all, so that the optimizer finds in its own cache the
- * gradient that it has just summed. A counter and a division do both instead of OpenMP's
- * loops, for which LLVM's runtime allocates memory every time. The number of threads is always
- * given: an OpenBLAS built on OpenMP may have changed the default under us.
+ * One parallel region a step. Shards are handed out one by one as threads become free: they are
+ * few (four at batch 128), and a core that loses time to a neighbour must not hold the others
+ * up. Chunks are shared out once and for all, so that the optimizer finds in its own cache the
+ * gradient that it has just summed. A counter and a division do both instead of OpenMP's loops,
+ * for which LLVM's runtime allocates memory every time. The number of threads is always given:
+ * an OpenBLAS built on OpenMP may have changed the default under us.
  */
 #include "train/step.h"
 

@@ -5,8 +5,8 @@
  *     load -> resume or start -> { step ... close epoch ... checkpoint } -> evaluate -> model
  *
  * The run tells an observer what happens and asks it, while it loads, between steps and between
- * blocks of an evaluation, whether somebody wants it to end; nothing else ever reaches it. It writes into
- * one folder:
+ * blocks of an evaluation, whether somebody wants it to end; nothing else ever reaches it. It
+ * writes into one folder:
  *
  *     last.ckpt      where the run stands; last.ckpt.previous is the generation before
  *     best.ckpt      where the validation accuracy was highest

@@ -75,7 +75,7 @@ struct ur_record_phase {
 struct ur_step_point {
     int32_t step;
     int32_t epoch; /* from 0 */
-    float loss; /* not finite where the run diverges */
+    float loss;    /* not finite where the run diverges */
     float accuracy;
     float learning_rate;
     float gradient_norm; /* before clipping; may be not finite too */

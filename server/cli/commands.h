@@ -46,11 +46,12 @@ enum ur_status ur_watch_job(struct ur_cli *cli, const char *id, struct ur_error 
 enum ur_status ur_job_id(struct ur_cli *cli, const char *word, char id[65],
                          struct ur_error *error);
 
-/* Prints the sentence of a failure on stderr, each wrong field on a line of its own; with --json
- * also the problem document on stdout. */
+/* Prints the sentence of a failure on stderr, each wrong field on a line of its own; with
+ * --json also the problem document on stdout. */
 void ur_show_failure(const struct ur_cli *cli, const struct ur_error *error);
 
-/* Reads a whole file ("-" is stdin) of at most maximum bytes; free *bytes. UR_IO, UR_TOO_LARGE. */
+/* Reads a whole file ("-" is stdin) of at most maximum bytes; free *bytes. UR_IO,
+ * UR_TOO_LARGE. */
 enum ur_status ur_read_file(const char *path, size_t maximum, char **bytes, size_t *n_bytes,
                             struct ur_error *error);
 

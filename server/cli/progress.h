@@ -1,6 +1,6 @@
 /*
- * A job's progress on stderr: a bar that redraws itself on a terminal, a line for every tenth of
- * the way elsewhere, so that a log stays readable.
+ * A job's progress on stderr: a bar that redraws itself on a terminal, a line for every tenth
+ * of the way elsewhere, so that a log stays readable.
  *
  * Cost: at most ten redraws a second. Errors: none. Ownership: no pointers. Threads: one.
  */

@@ -1,4 +1,5 @@
-/* `unroll system` shows what the daemon says of itself; `unroll doctor` looks for what is amiss. */
+/* `unroll system` shows what the daemon says of itself; `unroll doctor` looks for what is
+ * amiss. */
 #include <sys/sysinfo.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /*
- * What a worker gone wrong could write into its pipe: a stream of frames. A record that is taken
- * encodes to the bytes it was decoded from, so nothing that matters is lost on the way, and
- * nothing that was there is ignored.
+ * What a worker gone wrong could write into its pipe: a stream of frames. A record that is
+ * taken encodes to the bytes it was decoded from, so nothing that matters is lost on the way,
+ * and nothing that was there is ignored.
  */
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /*
  * Every cell against PyTorch (make_cells.py), in one direction and both, in one layer and more:
- * logits, loss, every gradient, ten Adam steps. The batch of forty is cut into shards of 32 rows
- * as in training, so the second has 24 rows of padding.
+ * logits, loss, every gradient, ten Adam steps. The batch of forty is cut into shards of 32
+ * rows as in training, so the second has 24 rows of padding.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,8 +190,8 @@ static void assert_near(const char *what, size_t index, double got, double want,
         fail_msg("%s[%zu] is %.9g, PyTorch has %.9g", what, index, got, want);
 }
 
-/* Each element within relative of itself or of the tensor's largest, and the whole within relative
- * by its Euclidean norm. */
+/* Each element within relative of itself or of the tensor's largest, and the whole within
+ * relative by its Euclidean norm. */
 static void assert_tensor_near(const char *what, const float *got, const struct array *want,
                                double relative)
 {

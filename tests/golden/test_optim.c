@@ -1,7 +1,7 @@
 /*
  * Optimizers, schedules and label smoothing against PyTorch (make_optim.py): ten steps of each
- * optimizer with and without weight decay, every learning rate of every schedule, and the loss and
- * gradient of smoothed labels.
+ * optimizer with and without weight decay, every learning rate of every schedule, and the loss
+ * and gradient of smoothed labels.
  */
 #include "golden.h"
 

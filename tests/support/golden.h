@@ -69,7 +69,8 @@ static inline void ur_golden_release(struct ur_golden *golden)
     golden->count = 0;
 }
 
-/* Finds "before/after" or, without a part before, "after"; the test fails where there is none. */
+/* Finds "before/after" or, without a part before, "after"; the test fails where there is
+ * none. */
 static inline const struct ur_golden_array *
 ur_golden_find(const struct ur_golden *golden, const char *before, const char *after)
 {

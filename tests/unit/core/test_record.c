@@ -1,4 +1,5 @@
-/* Every record: there and back, cut at every length, one byte too long, and each field wrong. */
+/* Every record: there and back, cut at every length, one byte too long, and each field
+ * wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

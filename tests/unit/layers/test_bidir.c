@@ -1,4 +1,5 @@
-/* Law: the backward direction is the forward one on a sequence that is turned round, to the bit. */
+/* Law: the backward direction is the forward one on a sequence that is turned round, to the
+ * bit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

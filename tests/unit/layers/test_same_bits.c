@@ -1,7 +1,7 @@
 /*
  * Law: a cell's results depend on the numbers, not on the machine. Its source is compiled here
- * once more, for the base machine (the bodies) and for AVX-512 (the wide functions), and compared
- * with the library's, which runs AVX2 where there is any.
+ * once more, for the base machine (the bodies) and for AVX-512 (the wide functions), and
+ * compared with the library's, which runs AVX2 where there is any.
  */
 #define UR_VECTOR_TARGET "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"
 #define ur_lstm_forward  here_lstm_forward

@@ -1,5 +1,5 @@
-/* The functions of one number against the C library's, and learning rates at the edges of what a
- * spec may say; tests/golden/test_optim.c compares them with PyTorch's. */
+/* The functions of one number against the C library's, and learning rates at the edges of what
+ * a spec may say; tests/golden/test_optim.c compares them with PyTorch's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
