@@ -54,8 +54,7 @@ function Progress({ job }) {
   const steps = stepsOf(job);
   const facts = [
     `step ${count(job.step ?? 0)}${steps ? ` of ${count(steps)}` : ""}`,
-    // Events count the epochs that are over.
-    `epoch ${count((job.epoch ?? 0) + 1)}`,
+    `epoch ${count(job.epoch ?? 0)}`,
     !ended(job) && job.eta_s != null && `${duration(job.eta_s)} left`,
     ...circumstances(job),
   ].filter(Boolean);
