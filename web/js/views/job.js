@@ -129,6 +129,14 @@ const QUESTIONS = {
   },
 };
 
+/** What is left of a job: its report and its log. @param {{ job: Job }} props */
+export function JobResults({ job }) {
+  return html`
+    ${ended(job) && html`<${Report} job=${job} confusion=${state.confusion} />`}
+    <${Log} key=${job.id} job=${job} />
+  `;
+}
+
 /**
  * @typedef {object} State
  * @property {boolean} log
@@ -229,8 +237,6 @@ export class JobView extends Component {
         <${Tiles} job=${job} />
         ${this.charts()}
       </section>
-      ${ended(job) && html`<${Report} job=${job} confusion=${state.confusion} />`}
-      <${Log} key=${job.id} job=${job} />
       ${this.dialog()}
     `;
   }
