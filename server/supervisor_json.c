@@ -31,12 +31,19 @@ static void print_diverged(struct ur_text *json, int32_t step, double loss)
         ur_json_key_boolean(json, "diverged", true);
 }
 
+/* Gives the number of the epoch that a step belongs to, from 1 like everything that is counted
+ * in JSON; 0 before the first step. Workers count the epochs that are over. */
+static int32_t epoch_of(int32_t step, int32_t over)
+{
+    return step > 0 ? over + 1 : 0;
+}
+
 static void print_progress(struct ur_text *json, const struct ur_job *job)
 {
     ur_json_key_number(json, "progress", progress_of(job));
     ur_json_key_number(json, "eta_s", eta_of(job));
     ur_json_key_integer(json, "step", job->row.at.step);
-    ur_json_key_integer(json, "epoch", job->row.at.epoch);
+    ur_json_key_integer(json, "epoch", epoch_of(job->row.at.step, job->row.at.epoch));
 }
 
 static void print_error(struct ur_text *json, const struct ur_job_row *row)
@@ -99,7 +106,7 @@ static void print_moment(const struct ur_supervisor *supervisor, const struct ur
     static const char *const phases[] = {"loading", "training", "evaluating", "saving"};
     if (job->row.state == UR_JOB_QUEUED)
         ur_json_key_integer(json, "queue_position", place_of(supervisor, job));
-    if (!job->run || job->phase > UR_PHASE_SAVING)
+    if (!job->run || job->phase > UR_PHASE_SAVING || ur_job_state_ended(job->row.state))
         return;
     ur_json_key_string(json, "phase", phases[job->phase]);
     ur_json_key_number(json, "phase_done", (double)job->phase_done);
@@ -176,7 +183,7 @@ char *ur_event_step(const struct ur_job *job, const struct ur_step_point *point)
     struct ur_text json;
     begin(&json, job);
     ur_json_key_integer(&json, "step", point->step);
-    ur_json_key_integer(&json, "epoch", point->epoch);
+    ur_json_key_integer(&json, "epoch", epoch_of(point->step, point->epoch));
     ur_json_key_number(&json, "loss", (double)point->loss);
     print_diverged(&json, point->step, (double)point->loss);
     ur_json_key_number(&json, "accuracy", (double)point->accuracy);

@@ -51,6 +51,17 @@ static enum ur_status check_split(const struct ur_spec *spec, const struct ur_da
                    (int)shape->n_train - 1, (int)shape->n_train);
 }
 
+static enum ur_status check_model(const struct ur_plan *plan, struct ur_field_errors *fields,
+                                  struct ur_error *error)
+{
+    const enum ur_status status = ur_plan_check_model(plan, error);
+    if (status != UR_OK && fields)
+        ur_field_error_add(fields, "/model/hidden",
+                           "makes a model of up to %zu bytes; the predictor takes %d",
+                           plan->model_bytes, (int)UR_PREDICT_MAX_BYTES);
+    return status;
+}
+
 enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
                            struct ur_field_errors *fields, struct ur_error *error)
 {
@@ -71,6 +82,8 @@ enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
         status = ur_plan_job(spec, &facts.shape, job->threads, &plan, error);
     if (status == UR_OK)
         status = check_memory(supervisor, &plan, fields, error);
+    if (status == UR_OK)
+        status = check_model(&plan, fields, error);
     if (status != UR_OK)
         return status;
     job->planned = true;

@@ -277,6 +277,12 @@ static void drain(struct ur_supervisor *supervisor, struct ur_run *run)
         ur_linebuf_fill(&run->worker.log, run->worker.log_fd, &eof);
 }
 
+static bool ends_in_stop(const char *text)
+{
+    const size_t length = strlen(text);
+    return length > 0 && text[length - 1] == '.';
+}
+
 /* Leaves the job to be started again, or ends it after too many restarts without a new step.
  * The mutex is held. */
 static void interrupt(struct ur_supervisor *supervisor, struct ur_run *run,
@@ -294,8 +300,8 @@ static void interrupt(struct ur_supervisor *supervisor, struct ur_run *run,
     if (job->attempts > supervisor->config->max_restarts) {
         struct ur_error error = {0};
         ur_fail(&error, cause->status == UR_OK ? UR_INTERRUPTED : cause->status,
-                "%s It was started %d times without one step more; its log says why.",
-                cause->detail, (int)job->attempts);
+                "%s%s It was started %d times without one step more; its log says why.",
+                cause->detail, ends_in_stop(cause->detail) ? "" : ".", (int)job->attempts);
         ur_job_end(supervisor, job, UR_JOB_FAILED, &error);
         return;
     }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "unroll/log.h"
 #include "unroll/text.h"
 
 /* Descriptors that a child inherits are first moved here, out of the way of 0 to 3. */
@@ -166,9 +167,12 @@ enum ur_status ur_worker_spawn(struct ur_worker *worker,
     enum ur_status status = open_pipes(worker, request, child, error);
     if (status == UR_OK) {
         const int result = spawn(worker, request, child);
-        if (result != 0)
-            status = ur_fail_errno(error, result, "The program %s cannot be started",
-                                   request->program);
+        /* Paths are for who runs the server: clients read the error. */
+        if (result != 0) {
+            ur_log(UR_LOG_ERROR, "%s cannot be started: %s", request->program,
+                   strerrordesc_np(result));
+            status = ur_fail_errno(error, result, "A worker's program cannot be started");
+        }
     }
     for (int fd = 0; fd < CHILD_FDS; fd++)
         close_fd(&child[fd]);

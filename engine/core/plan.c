@@ -18,6 +18,10 @@
  */
 enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
 
+/* What a model's file and the frame around it hold beside the weights, at most: the spec and the
+ * report, each a JSON document, and headers. */
+enum { PLAN_MODEL_BYTES = 2 * UR_JSON_MAX_BYTES + 4096 };
+
 /* Sums and products that stick at SIZE_MAX instead of wrapping around. */
 static size_t times(size_t a, size_t b)
 {
@@ -188,8 +192,19 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
                        times(parameters(&d, piece), PLAN_FILE_ARRAYS);
     plan->total_bytes = plus(plus(plan->params_bytes, plan->work_bytes),
                              plus(plan->data_bytes, plan->base_bytes));
+    plan->model_bytes = plus(times(plan->n_parameters, sizeof(float)), PLAN_MODEL_BYTES);
     if (plan->total_bytes > PLAN_MAX_BYTES)
         return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
                        plan->total_bytes >> 20);
     return UR_OK;
+}
+
+enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *error)
+{
+    if (plan->model_bytes <= UR_PREDICT_MAX_BYTES)
+        return UR_OK;
+    return ur_fail(error, UR_JOB_TOO_BIG,
+                   "/model/hidden is too large: the model's file would have up to %zu bytes, "
+                   "and the predictor takes %d.",
+                   plan->model_bytes, (int)UR_PREDICT_MAX_BYTES);
 }

@@ -60,7 +60,8 @@ static enum ur_status admit(const struct ur_run *run, size_t *memory_bytes,
     if (status != UR_OK)
         return status;
     *memory_bytes = plan.total_bytes;
-    return ur_memory_check(*memory_bytes, plan.data_bytes, error);
+    status = ur_memory_check(*memory_bytes, plan.data_bytes, error);
+    return status == UR_OK ? ur_plan_check_model(&plan, error) : status;
 }
 
 static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct ur_error *error)

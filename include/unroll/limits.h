@@ -32,7 +32,8 @@ enum {
     UR_SHA256_HEX_BYTES = 65,      /* with the final NUL */
     UR_RECORD_MAX_BYTES = 1 << 20, /* bytes of one worker record: a confusion matrix or a report
                                       fits, a flood does not */
-    UR_PREDICT_MAX_BYTES = 64 << 20, /* bytes of one predictor frame: a model file fits */
+    UR_PREDICT_MAX_BYTES = 64 << 20, /* bytes of one predictor frame: a model of 1980 units
+                                        fits; a larger one is no job (plan.h) */
     UR_JSON_MAX_BYTES = 1 << 20,   /* bytes of a JSON body: jansson turns 1 MiB of brackets into
                                       46 MB, more is an attack */
     UR_JSON_MAX_DEPTH = 32,        /* nesting of a JSON body */

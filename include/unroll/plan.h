@@ -33,10 +33,15 @@ struct ur_plan {
     size_t base_bytes; /* program, BLAS buffers, thread stacks: a measured constant and a share
                           for each thread; files while they are put together */
     size_t total_bytes;
+    size_t model_bytes; /* of the model's file, at most: weights, spec and report */
 };
 
 /* Plans a job at a thread count of at least 1. */
 enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shape *shape,
                            int32_t threads, struct ur_plan *plan, struct ur_error *error);
+
+/* Checks that the predictor will be able to take the model: one that is trained for hours and
+ * then cannot be asked helps nobody. UR_JOB_TOO_BIG. */
+enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *error);
 
 #endif

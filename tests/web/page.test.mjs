@@ -32,6 +32,13 @@ test('an empty daemon: the page says what to do first', { timeout: 60000 }, () =
     await page.getByText('Live', { exact: true }).waitFor();
   }));
 
+test('a preset whose data set is not here says what fetches it', { timeout: 60000 }, () =>
+  open({ address: '/#/new' }, async (page) => {
+    const preset = page.locator('.preset', { hasText: 'textbook-lstm' });
+    await preset.getByText('script/fetch-mnist').waitFor();
+    assert.equal(await page.locator('.preset', { hasText: 'smoke' }).locator('.preset-missing').count(), 0);
+  }));
+
 test('a wrong field shows its error beside it, and only there', { timeout: 60000 }, () =>
   open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
     await page.getByLabel('Batch', { exact: true }).fill('99999');
@@ -128,6 +135,7 @@ test('a 7 drawn on the board is called 7, and a blank board nothing', { timeout:
       named[digit] = await said.innerText();
       if (digit === '7') {
         assert.match(await source.innerText(), /first, version 1 · [\d.]+ ms/);
+        assert.match(await page.locator('.said').textContent(), /^7 [\d.]+ %$/);
         const bars = (await page.locator('.chance').allInnerTexts()).map(parseFloat);
         assert.equal(bars.length, 10);
         assert.ok(Math.abs(bars.reduce((sum, bar) => sum + bar, 0) - 100) < 1, `${bars}`);
@@ -144,5 +152,30 @@ test('a 7 drawn on the board is called 7, and a blank board nothing', { timeout:
     t.diagnostic(`drawn and named: ${JSON.stringify(named)}`);
     assert.equal(named[7], '7');
     assert.ok(wrong.length <= 2, `too many are misread: ${JSON.stringify(named)}`);
+  });
+});
+
+test('what happens between the list of jobs and the stream is not missed', { timeout: 120000 }, () =>
+  open({ address: '/#/new' }, async (page) => {
+    let job;
+    // The stream comes late: the job starts and ends after the list was asked for.
+    await page.route('**/v1/events*', async (route) => {
+      job ??= await train(daemon, 'smoke', { name: 'between', train: { steps: 2, batch: 32 } });
+      await route.continue();
+    });
+    await page.reload();
+    await page.getByText('between').first().waitFor();
+  }));
+
+test('in one column the board comes right after the job', { timeout: 120000 }, async () => {
+  const { id } = await train(daemon, 'smoke', { name: 'narrow', train: { steps: 2, batch: 32 } });
+  await open({ address: `/#/jobs/${id}` }, async (page) => {
+    const top = async (selector) => (await page.locator(selector).first().boundingBox()).y;
+    await page.locator('.results .card').first().waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.ok((await top('.job')) < (await top('#board')));
+    assert.ok((await top('#board')) < (await top('.results')));
+    await page.setViewportSize({ width: 1280, height: 800 });
+    assert.ok((await top('#board')) <= (await top('.job')));
   });
 });

@@ -201,7 +201,10 @@ const handlers = {
   },
 };
 
-/** Everything that may have changed unseen. */
+/**
+ * Everything that may have changed unseen: while there was no stream, or between the page's first
+ * questions and its stream, which begins with what happens after it.
+ */
 function refresh() {
   void loadJobs();
   void loadCurves();
@@ -209,13 +212,11 @@ function refresh() {
 }
 
 export function connect() {
-  let first = true;
   const stream = new Stream({
     event: (name, data) => handlers[name]?.(data, (data.job ?? data.id) === state.selected),
     open() {
       update({ connection: "live" });
-      if (!first) refresh();
-      first = false;
+      refresh();
     },
     lost: (retryAt) => update({ connection: "lost", retryAt }),
     paused: () => update({ connection: "paused" }),

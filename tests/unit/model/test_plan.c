@@ -131,6 +131,30 @@ static void test_every_size_has_a_limit(void **state)
         }
 }
 
+/* Gives whether the predictor would take the model of images and so many units. */
+static enum ur_status check_model(int32_t hidden, int32_t width, struct ur_error *error)
+{
+    struct job job = small_job();
+    struct ur_plan plan;
+    job.spec.model.hidden = hidden;
+    job.shape = (struct ur_data_shape){.steps = 28, .width = width, .classes = 10};
+    assert_int_equal(ur_plan_job(&job.spec, &job.shape, 1, &plan, NULL), UR_OK);
+    assert_true(plan.model_bytes > plan.n_parameters * sizeof(float));
+    return ur_plan_check_model(&plan, error);
+}
+
+static void test_a_model_that_cannot_be_asked_is_refused(void **state)
+{
+    (void)state;
+    struct ur_error error = {0};
+    assert_int_equal(check_model(1980, 28, &error), UR_OK);
+    assert_int_equal(check_model(128, UR_MAX_WIDTH, &error), UR_OK);
+    assert_int_equal(check_model(2048, 28, &error), UR_JOB_TOO_BIG);
+    assert_non_null(strstr(error.detail, "/model/hidden"));
+    assert_non_null(strstr(error.detail, "67108864"));
+    assert_int_equal(check_model(UR_MAX_HIDDEN, UR_MAX_WIDTH, NULL), UR_JOB_TOO_BIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_plan_of_every_cell_and_stack),
         cmocka_unit_test(test_largest_job_does_not_wrap_around),
         cmocka_unit_test(test_every_size_has_a_limit),
+        cmocka_unit_test(test_a_model_that_cannot_be_asked_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

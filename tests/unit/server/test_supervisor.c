@@ -129,6 +129,17 @@ static void test_a_good_job_succeeds_and_its_model_answers(void **state)
     assert_int_equal(count_of(listing->names, "epoch "), 2);
     assert_int_equal(count_of(listing->names, "checkpoint "), 1);
     assert_true(count_of(listing->names, "step ") >= 1);
+    /* Epochs count from 1 wherever they are told; the fake worker's last step begins a third. */
+    assert_true(backend_job_has(&b, id, "\"step\":20,\"epoch\":3,"));
+    const char *point = strstr(listing->data, "\"learning_rate\"");
+    assert_non_null(point);
+    while (strncmp(point, "\"step\":", 7) != 0)
+        point--;
+    const long step = strtol(point + 7, NULL, 10);
+    assert_int_equal(strtol(strstr(point, "\"epoch\":") + 8, NULL, 10), step / 10 + 1);
+    const char *last = strstr(listing->data, "\"state\":\"succeeded\"");
+    assert_non_null(last);
+    assert_null(strstr(last, "\"phase\""));
     /* The report came with a line break in it; an event has one line. */
     assert_int_equal(count_of(listing->data, "\n"), listing->next);
 
@@ -194,6 +205,18 @@ static void test_a_worker_that_exits_at_once_fails_its_job_in_the_end(void **sta
     assert_true(backend_job_has(&b, id, "\"restarts\":3,"));
     assert_true(backend_job_has(&b, id, "\"code\":\"interrupted\""));
     assert_true(backend_job_has(&b, id, "exit code 3"));
+}
+
+static void test_a_missing_worker_program_is_told_without_its_path(void **state)
+{
+    (void)state;
+    char id[UR_JOB_ID_BYTES];
+    be_impatient();
+    snprintf(b.config.worker, sizeof b.config.worker, "%s/no-such", folder.path);
+    submit("good", id);
+    await_end(id, "failed");
+    assert_true(backend_job_has(&b, id, "No such file or directory. It was started 4 times"));
+    assert_false(backend_job_has(&b, id, "no-such"));
 }
 
 static void test_a_hanging_worker_is_killed_and_resumed(void **state)
@@ -844,6 +867,7 @@ int main(int argc, char **argv)
         JOB_TEST(test_a_good_job_succeeds_and_its_model_answers),
         JOB_TEST(test_a_crash_is_resumed_without_repeated_events),
         JOB_TEST(test_a_worker_that_exits_at_once_fails_its_job_in_the_end),
+        JOB_TEST(test_a_missing_worker_program_is_told_without_its_path),
         JOB_TEST(test_a_hanging_worker_is_killed_and_resumed),
         JOB_TEST(test_a_worker_that_ignores_sigterm_is_killed_and_resumed),
         JOB_TEST(test_a_worker_that_breaks_the_protocol_fails_its_job),

@@ -60,7 +60,7 @@ export function AnswerView({ answer, busy, hint }) {
     <div class="answer" aria-busy=${busy}>
       <div class="verdict">
         <p class="said" role="status">
-          <span class="digit ${label ? "" : "nothing"}">${label ?? "?"}</span>
+          <span class="digit ${label ? "" : "nothing"}">${label ?? "?"}</span>${" "}
           <span class="sure">${prediction ? percent(prediction.probability) : hint}</span>
         </p>
         <${Seen} image=${prediction?.image} />

@@ -5,7 +5,7 @@ import { select } from "../actions.js";
 import { findJob, state } from "../state.js";
 import { Board } from "./board.js";
 import { Banner, Header } from "./header.js";
-import { JobView } from "./job.js";
+import { JobResults, JobView } from "./job.js";
 import { JobList } from "./jobs.js";
 import { Skeleton } from "./parts.js";
 import { Start } from "./start.js";
@@ -20,6 +20,11 @@ function Middle() {
   return html`<${Skeleton} name="the job" />`;
 }
 
+function Results() {
+  const job = state.selected && findJob(state.selected);
+  return job ? html`<${JobResults} job=${job} />` : null;
+}
+
 /** @param {{ reconnect: () => void }} props */
 export function App({ reconnect }) {
   return html`
@@ -28,8 +33,11 @@ export function App({ reconnect }) {
     <${Banner} reconnect=${reconnect} />
     <div class="columns">
       <aside class="rail" aria-label="Jobs"><${JobList} onNew=${() => select(null)} /></aside>
-      <main id="main" class="middle" tabindex="-1"><${Middle} /></main>
-      <aside class="side" aria-label="Drawing board" id="board"><${Board} /></aside>
+      <main id="main" class="middle" tabindex="-1">
+        <div class="work"><${Middle} /></div>
+        <section class="side" aria-label="Drawing board" id="board"><${Board} /></section>
+        <div class="results"><${Results} /></div>
+      </main>
     </div>
   `;
 }

@@ -54,8 +54,7 @@ function Progress({ job }) {
   const steps = stepsOf(job);
   const facts = [
     `step ${count(job.step ?? 0)}${steps ? ` of ${count(steps)}` : ""}`,
-    // Events count the epochs that are over.
-    `epoch ${count((job.epoch ?? 0) + 1)}`,
+    `epoch ${count(job.epoch ?? 0)}`,
     !ended(job) && job.eta_s != null && `${duration(job.eta_s)} left`,
     ...circumstances(job),
   ].filter(Boolean);
@@ -129,6 +128,14 @@ const QUESTIONS = {
     no: "Keep it",
   },
 };
+
+/** What is left of a job: its report and its log. @param {{ job: Job }} props */
+export function JobResults({ job }) {
+  return html`
+    ${ended(job) && html`<${Report} job=${job} confusion=${state.confusion} />`}
+    <${Log} key=${job.id} job=${job} />
+  `;
+}
 
 /**
  * @typedef {object} State
@@ -230,8 +237,6 @@ export class JobView extends Component {
         <${Tiles} job=${job} />
         ${this.charts()}
       </section>
-      ${ended(job) && html`<${Report} job=${job} confusion=${state.confusion} />`}
-      <${Log} key=${job.id} job=${job} />
       ${this.dialog()}
     `;
   }

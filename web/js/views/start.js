@@ -45,13 +45,25 @@ const newKey = () =>
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("");
 
+/**
+ * What a data set that is not there needs; nothing while the list of them is not known.
+ * @param {string} name
+ */
+function missing(name) {
+  if (!name || state.datasets.length === 0 || state.datasets.includes(name)) return "";
+  const how = name === "mnist" ? "; script/fetch-mnist fetches it" : "";
+  return `The data set ${name} is not here${how}.`;
+}
+
 /** @param {{ preset: Preset, checked: boolean, onChoose: () => void }} props */
 function PresetCard({ preset, checked, onChoose }) {
+  const problem = missing(preset.spec.dataset);
   return html`
     <label class="preset ${checked ? "chosen" : ""}">
       <input type="radio" name="preset" class="unseen" checked=${checked} onChange=${onChoose} />
       <span class="preset-name">${preset.name}</span>
       <span class="preset-text">${preset.description || summary(preset.spec)}</span>
+      ${problem && html`<span class="preset-missing">${problem}</span>`}
     </label>
   `;
 }
