@@ -5,7 +5,7 @@
  *
  * Shapes: W [I][G*H]  U [H][G*H]  b [G*H]  dense.W [D*H][C]  dense.b [C], row-major float32,
  * gates in the order i f g o (LSTM, G = 4) or r z n (GRU, G = 3; bn [H] is its recurrent bias
- * of n); an RNN has G = 1. D directions; above the first layer I = D*H, forward before backward.
+ * of n); an RNN has G = 1. D directions; above the first layer I = D*H, forward first.
  * Format: one float array; tensor k occupies [offset, offset + count). Offsets are multiples of
  * 16 floats; the padding stays zero, in gradients and optimizer state too. Every array of
  * parameters (weights, gradients, the optimizer's moments) has this one layout.
