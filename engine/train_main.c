@@ -70,7 +70,8 @@ static void on_start(void *context, const struct ur_train_start *start)
     ur_log(UR_LOG_INFO, "numerics %s, %d threads, OpenBLAS %s", session->profile,
            (int)start->threads, session->blas);
     if (start->fell_back)
-        ur_log(UR_LOG_WARNING, "last.ckpt is damaged; the generation before it is taken");
+        ur_log(UR_LOG_WARNING,
+               "last.ckpt is missing or damaged; the generation before it is taken");
     if (start->first_step > 0)
         ur_log(UR_LOG_INFO, "resuming after step %d of %d", (int)start->first_step,
                (int)start->steps);
