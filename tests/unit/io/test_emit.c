@@ -202,9 +202,10 @@ static void test_the_last_record_waits_for_room(void **state)
         }
         _exit(got == 0 && last == 0x5a ? 0 : 1);
     }
-    unsigned char payload = 0x5a;
+    unsigned char payload[4096]; /* more than is left in a full queue */
+    memset(payload, 0x5a, sizeof payload);
     struct ur_writer writer = ur_emit_begin(&pair->emit);
-    ur_write_bytes(&writer, &payload, sizeof payload);
+    ur_write_bytes(&writer, payload, sizeof payload);
     ur_emit_commit_last(&pair->emit, UR_RECORD_END, &writer, 60000);
     assert_int_equal(pair->emit.refused, refused);
     assert_int_equal(pair->emit.begin, pair->emit.end);
