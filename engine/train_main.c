@@ -31,7 +31,7 @@ struct session {
     bool stopped;
 };
 
-/* Set by SIGINT and SIGTERM; looked at between steps. */
+/* Set by SIGINT, SIGTERM and SIGHUP, a terminal that is closed; looked at between steps. */
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number)
@@ -47,6 +47,7 @@ static void catch_signals(void)
                                .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
 }
 
 /* What the run tells. */
@@ -70,7 +71,8 @@ static void on_start(void *context, const struct ur_train_start *start)
     ur_log(UR_LOG_INFO, "numerics %s, %d threads, OpenBLAS %s", session->profile,
            (int)start->threads, session->blas);
     if (start->fell_back)
-        ur_log(UR_LOG_WARNING, "last.ckpt is damaged; the generation before it is taken");
+        ur_log(UR_LOG_WARNING,
+               "last.ckpt is missing or damaged; the generation before it is taken");
     if (start->first_step > 0)
         ur_log(UR_LOG_INFO, "resuming after step %d of %d", (int)start->first_step,
                (int)start->steps);
@@ -201,6 +203,7 @@ static enum ur_status open_events(struct session *session, struct ur_error *erro
     if (session->events == NULL)
         return ur_fail_errno(error, errno, "The events cannot be written to %s",
                              session->options.events);
+    setvbuf(session->events, NULL, _IOLBF, 0); /* whoever follows the file sees whole lines */
     return UR_OK;
 }
 
@@ -357,7 +360,9 @@ int main(int argc, char **argv)
     }
     status = tell_end(&session, work(&session, argv, &error), &error);
     ur_text_release(&session.report);
-    if (fflush(stdout) != 0 && status == UR_OK)
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == UR_OK) {
+        ur_log(UR_LOG_ERROR, "standard output could not all be written");
         status = UR_IO;
+    }
     return ur_status_exit(status);
 }

@@ -173,6 +173,5 @@ void ur_worker_end(struct ur_worker *worker, enum ur_status status, bool stopped
         writer = ur_emit_begin(&worker->emit);
         ur_record_end_write(&writer, &end);
     }
-    ur_emit_commit(&worker->emit, UR_RECORD_END, &writer);
-    ur_emit_drain(&worker->emit, END_TIMEOUT_MS);
+    ur_emit_commit_last(&worker->emit, UR_RECORD_END, &writer, END_TIMEOUT_MS);
 }

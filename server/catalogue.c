@@ -28,7 +28,7 @@ struct entry {
     struct ur_dataset_row row; /* signature, and the facts while READY */
     enum ur_dataset_state state;
     char why[UR_ERROR_DETAIL_BYTES];
-    bool seen; /* by the scan that runs */
+    bool seen; /* by the last scan */
     int32_t put_off;
     int64_t retry_at_us; /* while NEW */
 };
@@ -39,7 +39,8 @@ struct ur_catalogue {
     struct ur_store *store;
     char folders[UR_PATH_BYTES];
     char own_folder[UR_PATH_BYTES + 16];
-    pthread_mutex_t mutex; /* guards the entries */
+    pthread_mutex_t scan_mutex; /* held during a scan, which waits for the disk */
+    pthread_mutex_t mutex;      /* guards the entries, and is never held for long */
     struct entry *entries;
     int32_t n_entries;
 };
@@ -89,29 +90,27 @@ static bool sign(int parent, const char *name, char out[UR_SIGNATURE_BYTES])
     return any;
 }
 
-static void note(struct ur_catalogue *catalogue, const char *name, const char *signature)
+/* What a scan finds, before anybody else sees it. */
+struct finding {
+    int32_t count;
+    struct found {
+        char name[UR_NAME_BYTES], signature[UR_SIGNATURE_BYTES];
+    } sets[UR_MAX_DATASETS];
+};
+
+static void note(struct finding *finding, const char *name, const char *signature)
 {
-    struct entry *entry = find(catalogue, name);
-    if (entry && entry->seen)
-        return; /* a folder searched earlier has that name */
-    if (!entry) {
-        if (catalogue->n_entries == UR_MAX_DATASETS)
-            return;
-        entry = &catalogue->entries[catalogue->n_entries++];
-        *entry = (struct entry){0};
-        ur_copy(entry->row.facts.name, sizeof entry->row.facts.name, name);
-        ur_copy(entry->row.facts.kind, sizeof entry->row.facts.kind, "idx");
-    }
-    entry->seen = true;
-    if (strcmp(entry->row.signature, signature) == 0)
+    for (int32_t i = 0; i < finding->count; i++)
+        if (strcmp(finding->sets[i].name, name) == 0)
+            return; /* a folder searched earlier has that name */
+    if (finding->count == UR_MAX_DATASETS)
         return;
-    ur_copy(entry->row.signature, sizeof entry->row.signature, signature);
-    entry->state = UR_DATASET_NEW;
-    entry->put_off = 0;
-    entry->retry_at_us = 0;
+    struct found *found = &finding->sets[finding->count++];
+    ur_copy(found->name, sizeof found->name, name);
+    ur_copy(found->signature, sizeof found->signature, signature);
 }
 
-static void scan_folder(struct ur_catalogue *catalogue, const char *path)
+static void scan_folder(struct finding *finding, const char *path)
 {
     DIR *folder = opendir(path);
     if (!folder)
@@ -120,35 +119,85 @@ static void scan_folder(struct ur_catalogue *catalogue, const char *path)
         char signature[UR_SIGNATURE_BYTES];
         if (ur_name_valid(item->d_name) && strcmp(item->d_name, "digits") != 0 &&
             sign(dirfd(folder), item->d_name, signature))
-            note(catalogue, item->d_name, signature);
+            note(finding, item->d_name, signature);
     }
     closedir(folder);
 }
 
-bool ur_catalogue_scan(struct ur_catalogue *catalogue)
+static void scan_folders(const struct ur_catalogue *catalogue, struct finding *finding)
 {
-    bool work = false;
-    pthread_mutex_lock(&catalogue->mutex);
-    for (int32_t i = 0; i < catalogue->n_entries; i++)
-        catalogue->entries[i].seen = false;
     for (const char *at = catalogue->folders; *at;) {
         char path[UR_PATH_BYTES];
         const size_t length = strcspn(at, ":");
         memcpy(path, at, length);
         path[length] = '\0';
         if (length > 0)
-            scan_folder(catalogue, path);
+            scan_folder(finding, path);
         at += length + (at[length] == ':');
     }
-    scan_folder(catalogue, catalogue->own_folder);
+    scan_folder(finding, catalogue->own_folder);
+}
+
+/* Drops the entries that were not found. */
+static void drop_unseen(struct ur_catalogue *catalogue)
+{
     int32_t kept = 0;
     for (int32_t i = 0; i < catalogue->n_entries; i++)
-        if (catalogue->entries[i].seen) {
-            work = work || catalogue->entries[i].state == UR_DATASET_NEW;
+        if (catalogue->entries[i].seen)
             catalogue->entries[kept++] = catalogue->entries[i];
-        }
     catalogue->n_entries = kept;
+}
+
+/* Sees to an entry for a set; one whose files are others is new again. */
+static void take_found(struct ur_catalogue *catalogue, const struct found *found)
+{
+    struct entry *entry = find(catalogue, found->name);
+    if (!entry) {
+        entry = &catalogue->entries[catalogue->n_entries++];
+        *entry = (struct entry){0};
+        ur_copy(entry->row.facts.name, sizeof entry->row.facts.name, found->name);
+        ur_copy(entry->row.facts.kind, sizeof entry->row.facts.kind, "idx");
+    }
+    if (strcmp(entry->row.signature, found->signature) == 0)
+        return;
+    ur_copy(entry->row.signature, sizeof entry->row.signature, found->signature);
+    entry->state = UR_DATASET_NEW;
+    entry->put_off = 0;
+    entry->retry_at_us = 0;
+}
+
+/* Makes the entries those that were found; true if one wants to be described. */
+static bool merge(struct ur_catalogue *catalogue, const struct finding *finding)
+{
+    bool work = false;
+    for (int32_t i = 0; i < catalogue->n_entries; i++)
+        catalogue->entries[i].seen = false;
+    for (int32_t i = 0; i < finding->count; i++) {
+        struct entry *entry = find(catalogue, finding->sets[i].name);
+        if (entry)
+            entry->seen = true;
+    }
+    drop_unseen(catalogue); /* first, so that what is found has room */
+    for (int32_t i = 0; i < finding->count; i++)
+        take_found(catalogue, &finding->sets[i]);
+    for (int32_t i = 0; i < catalogue->n_entries; i++)
+        work = work || catalogue->entries[i].state == UR_DATASET_NEW;
+    return work;
+}
+
+bool ur_catalogue_scan(struct ur_catalogue *catalogue)
+{
+    struct finding *finding = malloc(sizeof *finding);
+    if (!finding)
+        return false; /* what is known stays */
+    finding->count = 0;
+    pthread_mutex_lock(&catalogue->scan_mutex);
+    scan_folders(catalogue, finding);
+    pthread_mutex_lock(&catalogue->mutex);
+    const bool work = merge(catalogue, finding);
     pthread_mutex_unlock(&catalogue->mutex);
+    pthread_mutex_unlock(&catalogue->scan_mutex);
+    free(finding);
     return work;
 }
 
@@ -342,6 +391,7 @@ enum ur_status ur_catalogue_create(struct ur_catalogue **out, const struct ur_co
     struct ur_catalogue *catalogue = calloc(1, sizeof *catalogue);
     if (!catalogue)
         return ur_no_memory(error);
+    pthread_mutex_init(&catalogue->scan_mutex, NULL);
     pthread_mutex_init(&catalogue->mutex, NULL);
     catalogue->store = store;
     ur_copy(catalogue->folders, sizeof catalogue->folders, config->datasets);
@@ -366,6 +416,7 @@ void ur_catalogue_destroy(struct ur_catalogue *catalogue)
 {
     if (!catalogue)
         return;
+    pthread_mutex_destroy(&catalogue->scan_mutex);
     pthread_mutex_destroy(&catalogue->mutex);
     free(catalogue->entries);
     free(catalogue);

@@ -50,13 +50,17 @@ static int open_folder_at(int parent, const char *path)
     return openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* O_NONBLOCK keeps a named pipe, planted as a file, from holding us up for ever. */
-static enum ur_status open_part(int folder, const char *file, int *fd, struct ur_error *error)
+/* O_NONBLOCK keeps a named pipe, planted as a file, from holding us up for ever. A link is
+ * followed only in a folder that an administrator named: others may have put one into the
+ * daemon's own. */
+static enum ur_status open_part(int folder, const char *file, bool follow, int *fd,
+                                struct ur_error *error)
 {
-    *fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    const int how = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    *fd = openat(folder, file, follow ? how : how | O_NOFOLLOW);
     if (*fd < 0 && errno == ENOENT)
         return UR_OK;
-    if (*fd < 0 && errno == ELOOP)
+    if (*fd < 0 && errno == ELOOP && !follow)
         return ur_fail(error, UR_BAD_DATASET, "%s is a symbolic link, it must be a file.",
                        file);
     if (*fd < 0)
@@ -69,11 +73,12 @@ static enum ur_status open_part(int folder, const char *file, int *fd, struct ur
     return ur_fail(error, UR_BAD_DATASET, "%s is not a regular file.", file);
 }
 
-static enum ur_status open_any_spelling(int folder, enum ur_part part,
+static enum ur_status open_any_spelling(int folder, enum ur_part part, bool follow,
                                         struct ur_found_files *found, struct ur_error *error)
 {
     for (int i = 0; i < UR_SPELLINGS; i++) {
-        enum ur_status status = open_part(folder, spellings[part][i], &found->fds[part], error);
+        enum ur_status status =
+            open_part(folder, spellings[part][i], follow, &found->fds[part], error);
         if (status != UR_OK)
             return status;
         if (found->fds[part] >= 0) {
@@ -85,13 +90,15 @@ static enum ur_status open_any_spelling(int folder, enum ur_part part,
 }
 
 /* *there tells whether the folder holds a data set at all. */
-static enum ur_status open_parts(int folder, const char *name, struct ur_found_files *found,
-                                 bool *there, struct ur_error *error)
+static enum ur_status open_parts(int folder, const char *name, bool follow,
+                                 struct ur_found_files *found, bool *there,
+                                 struct ur_error *error)
 {
     int missing = -1;
     *there = false;
     for (int part = 0; part < UR_PARTS; part++) {
-        enum ur_status status = open_any_spelling(folder, (enum ur_part)part, found, error);
+        enum ur_status status =
+            open_any_spelling(folder, (enum ur_part)part, follow, found, error);
         if (status != UR_OK)
             return status;
         if (found->fds[part] >= 0)
@@ -106,19 +113,29 @@ static enum ur_status open_parts(int folder, const char *name, struct ur_found_f
     return UR_OK;
 }
 
-static enum ur_status open_set(const char *folder_path, const char *name,
+/* Passes over a folder that is not there, and only that: one that may not be read is not
+ * silently another data set, or none. */
+static enum ur_status check_absent(const char *what, int why, struct ur_error *error)
+{
+    if (why == ENOENT || why == ENOTDIR)
+        return UR_OK;
+    return ur_fail_errno(error, why, "The folder %s cannot be opened", what);
+}
+
+static enum ur_status open_set(const char *folder_path, const char *name, bool follow,
                                struct ur_found_files *found, bool *there,
                                struct ur_error *error)
 {
     *there = false;
     const int parent = open_folder_at(AT_FDCWD, folder_path);
     if (parent < 0)
-        return UR_OK;
+        return check_absent("with data sets", errno, error);
     const int folder = open_folder_at(parent, name);
+    const int why = errno;
     close(parent);
     if (folder < 0)
-        return UR_OK;
-    enum ur_status status = open_parts(folder, name, found, there, error);
+        return check_absent(name, why, error);
+    enum ur_status status = open_parts(folder, name, follow, found, there, error);
     close(folder);
     return status;
 }
@@ -154,7 +171,8 @@ enum ur_status ur_dataset_find(struct ur_found_files *found, const char *name,
     size_t cursor = 0;
     while (next_folder(extra_folder, &cursor, folder)) {
         bool there;
-        enum ur_status status = open_set(folder, name, found, &there, error);
+        enum ur_status status =
+            open_set(folder, name, cursor != SIZE_MAX, found, &there, error);
         if (status != UR_OK)
             ur_found_files_close(found);
         if (status != UR_OK || there)

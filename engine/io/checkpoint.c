@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/checkpoint_sections.h"
+#include "unroll/wire.h"
 
 /* No network of this program comes near it, so a longer file is not ours: past this nothing is
  * even allocated. */
@@ -122,6 +123,32 @@ static enum ur_status read_all(int fd, unsigned char *bytes, size_t count,
     return UR_OK;
 }
 
+/* Looks at a file's first bytes, so that no memory is taken for gigabytes of something else. */
+static enum ur_status check_beginning(int fd, size_t n_bytes, struct ur_error *error)
+{
+    unsigned char header[UR_CHECKPOINT_HEADER_BYTES];
+    char magic[sizeof UR_CHECKPOINT_MAGIC - 1];
+    enum ur_status status = read_all(fd, header, sizeof header, error);
+    if (status != UR_OK)
+        return status;
+    if (lseek(fd, 0, SEEK_SET) != 0)
+        return ur_fail_errno(error, errno, "The file cannot be read");
+    struct ur_reader reader = ur_reader_of(header, sizeof header);
+    ur_read_bytes(&reader, magic, sizeof magic);
+    const uint32_t version = ur_read_u32(&reader);
+    ur_read_u32(&reader); /* its kind */
+    const uint64_t claimed = ur_read_u64(&reader);
+    if (memcmp(magic, UR_CHECKPOINT_MAGIC, sizeof magic) != 0)
+        return ur_fail(error, UR_BAD_CHECKPOINT,
+                       "The file is damaged or not of Unroll: it does not begin with %s.",
+                       UR_CHECKPOINT_MAGIC);
+    if (version == UR_CHECKPOINT_VERSION && claimed != n_bytes)
+        return ur_fail(error, UR_BAD_CHECKPOINT,
+                       "The file is damaged or not of Unroll: it has not the length that its "
+                       "header says.");
+    return UR_OK;
+}
+
 static enum ur_status read_and_parse(struct ur_checkpoint_file *file, int fd,
                                      struct ur_error *error)
 {
@@ -134,11 +161,14 @@ static enum ur_status read_and_parse(struct ur_checkpoint_file *file, int fd,
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The file is damaged or not of Unroll: %zu bytes are not %d..%zu.",
                        n_bytes, UR_CHECKPOINT_HEADER_BYTES, UR_CHECKPOINT_MAX_BYTES);
+    enum ur_status status = check_beginning(fd, n_bytes, error);
+    if (status != UR_OK)
+        return status;
     unsigned char *bytes = malloc(n_bytes);
     if (!bytes)
         return ur_fail(error, UR_NO_MEMORY, "There is no memory for a file of %zu bytes.",
                        n_bytes);
-    enum ur_status status = read_all(fd, bytes, n_bytes, error);
+    status = read_all(fd, bytes, n_bytes, error);
     if (status == UR_OK)
         status = ur_checkpoint_parse(file, bytes, n_bytes, error);
     if (status != UR_OK)

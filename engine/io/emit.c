@@ -142,3 +142,11 @@ void ur_emit_drain(struct ur_emit *emit, int timeout_ms)
         poll(&wait, 1, (int)(left_us / 1000) + 1);
     }
 }
+
+void ur_emit_commit_last(struct ur_emit *emit, enum ur_record_type type,
+                         const struct ur_writer *payload, int timeout_ms)
+{
+    ur_emit_drain(emit, timeout_ms);
+    ur_emit_commit(emit, type, payload);
+    ur_emit_drain(emit, timeout_ms);
+}

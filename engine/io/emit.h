@@ -48,6 +48,12 @@ struct ur_writer ur_emit_begin(struct ur_emit *emit);
 void ur_emit_commit(struct ur_emit *emit, enum ur_record_type type,
                     const struct ur_writer *payload);
 
+/* Waits up to timeout_ms until everything is sent, so that a full queue cannot refuse this
+ * record, commits it, and waits up to timeout_ms again. For the record that must not be lost:
+ * how the run ended. */
+void ur_emit_commit_last(struct ur_emit *emit, enum ur_record_type type,
+                         const struct ur_writer *payload, int timeout_ms);
+
 /* Adds one step's point; sends once enough time has passed. */
 void ur_emit_step(struct ur_emit *emit, const struct ur_step_point *point, int64_t now_us);
 

@@ -208,6 +208,44 @@ static void test_wrong_sets(void **state)
     ur_test_folder_remove(&folder);
 }
 
+/* People link MNIST; what others may write to, the caller's folder, follows no link. */
+static void test_linked_files_in_a_search_folder(void **state)
+{
+    (void)state;
+    const struct ur_test_folder folder = ur_test_folder_make();
+    struct ur_dataset dataset;
+    struct ur_error error;
+    char path[UR_TEST_PATH_BYTES], away[UR_TEST_PATH_BYTES];
+    write_set(&folder, "tiny");
+    ur_test_path(&folder, "tiny/t10k-labels-idx1-ubyte", path);
+    assert_int_equal(rename(path, ur_test_path(&folder, "elsewhere", away)), 0);
+    assert_int_equal(symlink("../elsewhere", path), 0);
+    refused(&folder, UR_BAD_DATASET, "symbolic link");
+    setenv("UNROLL_DATASETS", folder.path, 1);
+    assert_int_equal(open_named(&dataset, "tiny", NULL, &error), UR_OK);
+    ur_dataset_close(&dataset);
+    unlink(path);
+    assert_int_equal(symlink("/dev/zero", path), 0);
+    assert_int_equal(open_named(&dataset, "tiny", NULL, &error), UR_BAD_DATASET);
+    says(&error, "not a regular file");
+    unsetenv("UNROLL_DATASETS");
+    ur_test_folder_remove(&folder);
+}
+
+static void test_a_folder_that_cannot_be_opened_is_not_absent(void **state)
+{
+    (void)state;
+    const struct ur_test_folder folder = ur_test_folder_make();
+    char path[UR_TEST_PATH_BYTES];
+    ur_test_path(&folder, "tiny", path);
+    assert_int_equal(symlink("tiny", path), 0); /* a ring: root may open all else */
+    refused(&folder, UR_IO, "The folder tiny cannot be opened");
+    unlink(path);
+    ur_test_write(path, "", 0);
+    refused(&folder, UR_UNKNOWN_DATASET, "There is no data set");
+    ur_test_folder_remove(&folder);
+}
+
 static enum ur_status note_progress(void *context, float done)
 {
     float *last = context;
@@ -298,6 +336,8 @@ int main(void)
         cmocka_unit_test(test_search_order),
         cmocka_unit_test(test_names_are_no_paths),
         cmocka_unit_test(test_wrong_sets),
+        cmocka_unit_test(test_linked_files_in_a_search_folder),
+        cmocka_unit_test(test_a_folder_that_cannot_be_opened_is_not_absent),
         cmocka_unit_test(test_digits),
         cmocka_unit_test(test_opening_can_be_given_up),
     };

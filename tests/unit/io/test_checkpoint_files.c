@@ -92,6 +92,30 @@ static void damage(const struct ur_test_folder *folder, const char *name)
     free(bytes);
 }
 
+/* A file of gigabytes that is none of ours costs 64 bytes: it is refused for what it is and not
+ * for memory that there is not. */
+static void test_a_huge_foreign_file_is_not_read(void **state)
+{
+    (void)state;
+    const struct ur_test_folder folder = ur_test_folder_make();
+    struct ur_checkpoint_file file;
+    struct ur_error error = {0};
+    char path[UR_TEST_PATH_BYTES];
+    no_faults();
+    ur_test_path(&folder, "last.unroll", path);
+    ur_test_write(path, "", 0);
+    assert_int_equal(truncate(path, (off_t)15 << 30), 0);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "last.unroll", &error),
+                     UR_BAD_CHECKPOINT);
+    assert_non_null(strstr(error.detail, "does not begin with"));
+    assert_int_equal(write_version(&folder, 1), UR_OK);
+    ur_test_path(&folder, "last.unroll", path);
+    assert_int_equal(truncate(path, (off_t)15 << 30), 0);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "last.unroll", &error),
+                     UR_BAD_CHECKPOINT);
+    ur_test_folder_remove(&folder);
+}
+
 static void test_two_generations(void **state)
 {
     (void)state;
@@ -264,6 +288,7 @@ static void test_folder_that_is_no_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_huge_foreign_file_is_not_read),
         cmocka_unit_test(test_two_generations),
         cmocka_unit_test(test_without_previous),
         cmocka_unit_test(test_what_is_not_there),

@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/emit.h"
@@ -176,6 +178,43 @@ static void test_a_full_queue_refuses_and_counts(void **state)
     close_pair(pair);
 }
 
+/* A reader that wakes up only at the end still learns the end, though the queue was full. */
+static void test_the_last_record_waits_for_room(void **state)
+{
+    (void)state;
+    enum { FULL = 40000, LAST = FULL + 1 };
+    struct pair *pair = open_pair();
+    for (int32_t epoch = 1; epoch <= FULL; epoch++)
+        commit_epoch(&pair->emit, epoch);
+    assert_true(pair->emit.refused > 0);
+    const uint32_t refused = pair->emit.refused;
+    const pid_t reader = fork();
+    if (reader == 0) {
+        close(pair->fds[1]);
+        struct pollfd wait = {.fd = pair->fds[0], .events = POLLIN};
+        unsigned char bytes[65536], last = 0;
+        ssize_t got = 1;
+        while (got > 0) {
+            poll(&wait, 1, -1);
+            got = read(pair->fds[0], bytes, sizeof bytes);
+            if (got > 0)
+                last = bytes[got - 1];
+        }
+        _exit(got == 0 && last == 0x5a ? 0 : 1);
+    }
+    unsigned char payload[4096]; /* more than is left in a full queue */
+    memset(payload, 0x5a, sizeof payload);
+    struct ur_writer writer = ur_emit_begin(&pair->emit);
+    ur_write_bytes(&writer, payload, sizeof payload);
+    ur_emit_commit_last(&pair->emit, UR_RECORD_END, &writer, 60000);
+    assert_int_equal(pair->emit.refused, refused);
+    assert_int_equal(pair->emit.begin, pair->emit.end);
+    close_pair(pair);
+    int how;
+    assert_int_equal(waitpid(reader, &how, 0), reader);
+    assert_int_equal(how, 0);
+}
+
 static void test_a_record_too_large_is_refused(void **state)
 {
     (void)state;
@@ -227,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_reader_blocks_nothing),
         cmocka_unit_test(test_points_come_before_what_follows_them),
         cmocka_unit_test(test_a_full_queue_refuses_and_counts),
+        cmocka_unit_test(test_the_last_record_waits_for_room),
         cmocka_unit_test(test_a_record_too_large_is_refused),
         cmocka_unit_test(test_a_reader_that_is_gone_is_no_error),
         cmocka_unit_test(test_a_descriptor_that_is_not_there),
