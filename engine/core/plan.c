@@ -18,8 +18,8 @@
  */
 enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
 
-/* What a model's file and the frame around it hold beside the weights, at most: the spec and the
- * report, each a JSON document, and headers. */
+/* What a model's file and the frame around it hold beside the weights, at most: the spec
+ * and the report, each a JSON document, and headers. */
 enum { PLAN_MODEL_BYTES = 2 * UR_JSON_MAX_BYTES + 4096 };
 
 /* Sums and products that stick at SIZE_MAX instead of wrapping around. */

@@ -4,9 +4,9 @@
  * one that the caller adds.
  *
  * Search folders are the administrator's and may be symbolic links, a set's folder too; the
- * files in it must be regular files, and in the caller's folder no links to such either. Cost: readdir and
- * openat. Errors: as each function says. Ownership: the caller closes what it is given.
- * Threads: any, while nobody changes the environment.
+ * files in it must be regular files, and in the caller's folder no links to such either. Cost:
+ * readdir and openat. Errors: as each function says. Ownership: the caller closes what it is
+ * given. Threads: any, while nobody changes the environment.
  */
 #ifndef UNROLL_DATA_SEARCH_H
 #define UNROLL_DATA_SEARCH_H

@@ -9,19 +9,6 @@
 #include "layers/cell_lstm.h"
 #include "layers/cell_rnn.h"
 
-int32_t ur_recurrent_gates(enum ur_cell cell)
-{
-    switch (cell) {
-    case UR_CELL_RNN:
-        return 1;
-    case UR_CELL_GRU:
-        return UR_GRU_GATES;
-    case UR_CELL_LSTM:
-        break;
-    }
-    return UR_LSTM_GATES;
-}
-
 /* Columns of W and U. */
 static int32_t columns(struct ur_recurrent_shape shape)
 {

@@ -108,7 +108,8 @@ static size_t groups_left(const char *mount, const char *group, const char *limi
     }
 }
 
-/* A line of the list is "number:controllers:group": version 2 is the one without controllers. */
+/* A line of the list is "number:controllers:group": version 2 is the one without
+ * controllers. */
 size_t ur_memory_groups_left(const char *list, const char *mount)
 {
     char line[4096], memory[4096];

@@ -2,8 +2,8 @@
  * How much memory this process may still take: the least of what the machine has available and
  * what the limits of the process and of its control groups leave.
  *
- * Units: bytes. Cost: a few small files of /proc and of /sys/fs/cgroup. Errors: UR_JOB_TOO_BIG with both numbers.
- * Threads: any.
+ * Units: bytes. Cost: a few small files of /proc and of /sys/fs/cgroup. Errors: UR_JOB_TOO_BIG
+ * with both numbers. Threads: any.
  */
 #ifndef UNROLL_TRAIN_MEMORY_H
 #define UNROLL_TRAIN_MEMORY_H

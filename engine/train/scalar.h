@@ -18,6 +18,9 @@ double ur_scalar_power(double base, int32_t exponent);
 /* e^x for x in -16..16. */
 double ur_scalar_exp(double x);
 
+/* ln(x) for x in 1e-6..1. */
+double ur_scalar_log(double x);
+
 /* cos(pi * x) for x in 0..1. */
 double ur_scalar_cos_half_turns(double x);
 

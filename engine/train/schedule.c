@@ -1,6 +1,5 @@
 #include "train/schedule.h"
 
-#include "kernels/softmax.h"
 #include "train/scalar.h"
 
 int32_t ur_train_steps(const struct ur_spec *spec, int32_t n_train)
@@ -23,7 +22,7 @@ static double anneal(double from, double to, double share)
 static double exponential(const struct ur_spec *spec, int32_t k)
 {
     const int32_t every = spec->train.step_size;
-    const double logarithm = -ur_log_above_one(1 / spec->train.gamma);
+    const double logarithm = ur_scalar_log(spec->train.gamma);
     return ur_scalar_power(spec->train.gamma, k / every) *
            ur_scalar_exp(logarithm * (k % every) / every);
 }

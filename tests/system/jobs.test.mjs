@@ -85,7 +85,7 @@ test("every preset can be posted as it is, but for data that is not there", asyn
   const { items } = (await daemon.api("GET", "/v1/presets")).body;
   assert.ok(items.length >= 2);
   for (const { name, description, spec } of items) {
-    assert.match(description, /LSTM of \d+ units/, name);
+    assert.match(description, /(LSTM|GRU|RNN) of \d+ units/, name);
     const reply = await daemon.api("POST", "/v1/jobs", spec);
     if (spec.dataset === "digits") {
       assert.equal(reply.status, 201, reply.text);

@@ -129,7 +129,8 @@ static void test_a_good_job_succeeds_and_its_model_answers(void **state)
     assert_int_equal(count_of(listing->names, "epoch "), 2);
     assert_int_equal(count_of(listing->names, "checkpoint "), 1);
     assert_true(count_of(listing->names, "step ") >= 1);
-    /* Epochs count from 1 wherever they are told; the fake worker's last step begins a third. */
+    /* Epochs count from 1 wherever they are told; the fake worker's last step begins a
+     * third. */
     assert_true(backend_job_has(&b, id, "\"step\":20,\"epoch\":3,"));
     const char *point = strstr(listing->data, "\"learning_rate\"");
     assert_non_null(point);

@@ -29,6 +29,9 @@ static void test_scalars(void **state)
         assert_within(ur_scalar_cos_half_turns(k / 1000.0), cos(k / 1000.0 * 3.141592653589793),
                       4e-16);
     assert_true(ur_scalar_exp(0) == 1);
+    for (double x = 1e-6; x <= 1; x *= 1.01)
+        assert_within(ur_scalar_log(x), log(x), 1e-14 * fmax(1, -log(x)));
+    assert_true(ur_scalar_log(1) == 0);
     assert_true(ur_scalar_cos_half_turns(0) == 1 && ur_scalar_cos_half_turns(1) == -1);
     assert_true(ur_scalar_power(3, 0) == 1 && ur_scalar_power(3, 13) == 1594323);
     assert_true(ur_scalar_power(0, 5) == 0 && ur_scalar_power(0.5, INT32_MAX) == 0);

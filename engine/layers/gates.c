@@ -1,0 +1,17 @@
+/* A file of its own, so that who only counts parameters links no products. */
+#include "layers/cell_gru.h"
+#include "layers/cell_lstm.h"
+#include "layers/recurrent.h"
+
+int32_t ur_recurrent_gates(enum ur_cell cell)
+{
+    switch (cell) {
+    case UR_CELL_RNN:
+        return 1;
+    case UR_CELL_GRU:
+        return UR_GRU_GATES;
+    case UR_CELL_LSTM:
+        break;
+    }
+    return UR_LSTM_GATES;
+}
