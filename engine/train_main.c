@@ -11,6 +11,7 @@
 #include "train/environment.h"
 #include "train/trainer.h"
 #include "train_console.h"
+#include "train_folder.h"
 #include "train_json.h"
 #include "train_options.h"
 #include "train_worker.h"
@@ -306,6 +307,8 @@ static enum ur_status work(struct session *session, char **argv, struct ur_error
         status = read_spec(session, error);
     if (status == UR_OK)
         status = pin(session, argv, error);
+    if (status == UR_OK && !session->options.worker)
+        status = ur_train_folder_claim(session->options.folder, session->options.resume, error);
     if (status == UR_OK)
         status = train(session, error);
     return status;

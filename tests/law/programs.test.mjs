@@ -49,6 +49,34 @@ test('every shipped job is accepted by the program that runs it, but for its dat
   }
 });
 
+test('a run by hand overwrites no other: it wants --resume, or another folder', () => {
+  const top = mkdtempSync(path.join(tmpdir(), 'unroll-law-'));
+  const spec = path.join(top, 'spec.json');
+  const out = path.join(top, 'out');
+  const train = (...more) => spawnSync(program('unroll-train'), ['--spec', spec, '--out', out, ...more], { encoding: 'utf8' });
+  writeFileSync(spec, JSON.stringify({ dataset: 'digits', data: { count: 120 }, model: { hidden: 4 }, train: { steps: 2, batch: 8, validation: 0 } }));
+  try {
+    assert.equal(train().status, 0);
+    const model = readFileSync(path.join(out, 'model.unroll'));
+    const again = train();
+    assert.equal(again.status, 2, again.stderr);
+    assert.match(again.stderr, /holds a run already: go on with it by --resume/);
+    assert.deepEqual(readFileSync(path.join(out, 'model.unroll')), model);
+    assert.equal(train('--resume').status, 0);
+    const resumed = readFileSync(path.join(out, 'model.unroll'));
+    rmSync(path.join(out, 'last.ckpt'));
+    rmSync(path.join(out, 'last.ckpt.previous'), { force: true });
+    assert.equal(train('--resume').status, 2);
+    assert.deepEqual(readFileSync(path.join(out, 'model.unroll')), resumed);
+    writeFileSync(path.join(top, 'file'), '');
+    const plain = spawnSync(program('unroll-train'), ['--spec', spec, '--out', path.join(top, 'file')], { encoding: 'utf8' });
+    assert.equal(plain.status, 5);
+    assert.match(plain.stderr, /The folder .*file cannot be opened/);
+  } finally {
+    rmSync(top, { recursive: true, force: true });
+  }
+});
+
 test('config/unrolld.json holds every setting of the daemon and no other', () => {
   const shipped = Object.keys(JSON.parse(readFileSync(path.join(root, 'config/unrolld.json'), 'utf8'))).sort();
   const state = mkdtempSync(path.join(tmpdir(), 'unroll-law-'));

@@ -74,8 +74,15 @@ static void set_model(const char *model)
     ur_text_release(&text);
 }
 
+/* A run from the start takes a folder of its own: one that holds a run would be refused. */
 static void run(const char *threads, bool resume, char digest[UR_SHA256_HEX_BYTES])
 {
+    static int runs;
+    char name[16];
+    if (!resume) {
+        snprintf(name, sizeof name, "out%d", runs++);
+        ur_test_path(&folder, name, out_path);
+    }
     struct child child = start(threads, resume);
     read_digest(&child, digest);
     assert_int_equal(child_wait(&child), 0);
