@@ -160,7 +160,7 @@ void ur_json_step(FILE *file, const struct ur_step_point *point, int32_t steps, 
 {
     json_t *object = event("step");
     put(object, "step", json_integer(point->step));
-    put(object, "epoch", json_integer(point->epoch));
+    put(object, "epoch", json_integer(point->epoch + 1)); /* JSON counts epochs from 1 */
     put_loss(object, "loss", (double)point->loss);
     put(object, "accuracy", number((double)point->accuracy));
     put(object, "learning_rate", number((double)point->learning_rate));

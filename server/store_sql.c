@@ -124,7 +124,7 @@ static int bind(sqlite3_stmt *statement, const char *types, va_list *values)
             break;
         }
         default:
-            assert(!"an unknown type of value");
+            assert(false && "an unknown type of value");
         }
     }
     return result;

@@ -149,9 +149,9 @@ static enum ur_status step(struct ur_run *run, struct ur_error *error)
     ur_run_note_time(run);
     tell_step(run, run->info.step + 1, &outcome);
     if (!outcome.applied)
-        return ur_fail(error, UR_DIVERGED,
-                       "Step %d was not applied: its loss is %g and its gradient's norm %g.",
-                       (int)run->info.step + 1, outcome.loss, outcome.gradient_norm);
+        return ur_fail(error, UR_DIVERGED, "Step %d was not applied: its %s is not finite.",
+                       (int)run->info.step + 1,
+                       isfinite(outcome.loss) ? "gradient, or the square of it," : "loss");
     run->info.step++;
     run->history.step_seconds += seconds;
     run->history.sums.loss += outcome.loss;

@@ -45,7 +45,7 @@ static enum ur_status classify_file(struct ur_cli *cli, const char *path, json_t
 /* Bars of eighths of a cell, in the order of the classes' names. */
 static void show_bars(const json_t *top)
 {
-    for (char label = '0'; label <= '9'; label++) {
+    for (int label = '0'; label <= '9'; label++) {
         for (size_t i = 0; i < json_array_size(top); i++) {
             const json_t *pair = json_array_get(top, i);
             const char *name = json_string_value(json_array_get(pair, 0));

@@ -107,8 +107,8 @@ static void test_threads_give_one_digest_for_every_network(void **state)
         "\"cell\":\"rnn\",\"hidden\":12",
         "\"cell\":\"gru\",\"hidden\":12,\"readout\":\"mean\"",
         "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\"",
-        "\"cell\":\"gru\",\"bidirectional\":true,\"layers\":3,\"hidden\":9,"
-        "\"readout\":\"max\"",
+        ("\"cell\":\"gru\",\"bidirectional\":true,\"layers\":3,\"hidden\":9,"
+         "\"readout\":\"max\""),
     };
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
         char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
