@@ -157,6 +157,7 @@ static enum ur_status run(const struct ur_spec *spec, bool resume, int32_t threa
     witness->n_points = witness->n_epochs = witness->evaluations = 0;
     witness->n_last = witness->n_best = witness->n_model = 0;
     witness->error = (struct ur_error){0};
+    ur_train_result_release(&witness->result);
     return ur_train(&request, &observer, &witness->result, &witness->error);
 }
 
