@@ -13,7 +13,7 @@
 
 #include "unroll/status.h"
 
-/* Makes and locks the folder, and sees to it that a run without --resume overwrites no other. */
+/* Makes and locks the folder; a run without --resume overwrites no other. */
 enum ur_status ur_train_folder_claim(const char *folder, bool resume, struct ur_error *error);
 
 #endif
