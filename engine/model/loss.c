@@ -6,8 +6,7 @@
 #include "kernels/softmax.h"
 #include "kernels/vec.h"
 
-/* The lowest index among the largest values. */
-static int32_t argmax(const float *x, int32_t n)
+int32_t ur_loss_argmax(const float *x, int32_t n)
 {
     int32_t best = 0;
     for (int32_t k = 1; k < n; k++)
@@ -57,7 +56,7 @@ struct ur_shard_sums ur_loss_cross_entropy(float *dlogits, const float *logits,
         ur_vec_scale(dx, dx, weight * scale, n);
         sums.loss += (double)weight * (log_sum - expected);
         sums.weight += (double)weight;
-        sums.correct += argmax(x, classes) == label;
+        sums.correct += ur_loss_argmax(x, classes) == label;
     }
     return sums;
 }

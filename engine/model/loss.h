@@ -24,4 +24,7 @@ struct ur_shard_sums ur_loss_cross_entropy(float *dlogits, const float *logits,
                                            float scale, float smoothing, int32_t rows,
                                            int32_t classes);
 
+/* Gives the class of the largest of n >= 1 logits; the lower index wins a tie. */
+int32_t ur_loss_argmax(const float *x, int32_t n);
+
 #endif

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "model/loss.h"
 #include "train/shard.h"
 
 enum { SHARDS_A_THREAD = 8 }; /* of one block */
@@ -37,16 +38,6 @@ int32_t ur_split_count(const struct ur_subject *subject, enum ur_split split)
     return 0;
 }
 
-/* Gives the class with the largest logit; the lower index wins a tie, as in ur_model_loss. */
-static int32_t argmax(const float *logits, int32_t classes)
-{
-    int32_t best = 0;
-    for (int32_t k = 1; k < classes; k++)
-        if (logits[k] > logits[best])
-            best = k;
-    return best;
-}
-
 static void run_shard(const struct sweep *sweep, int32_t shard, struct ur_workspace *workspace)
 {
     const struct ur_model *model = sweep->subject->model;
@@ -61,7 +52,7 @@ static void run_shard(const struct sweep *sweep, int32_t shard, struct ur_worksp
         size_t at = (size_t)shard * (size_t)rows + (size_t)row;
         const float *logits = workspace->logits + (size_t)row * (size_t)model->classes;
         sweep->truth[at] = (uint16_t)workspace->labels[row];
-        sweep->predicted[at] = (uint16_t)argmax(logits, model->classes);
+        sweep->predicted[at] = (uint16_t)ur_loss_argmax(logits, model->classes);
     }
 }
 
