@@ -26,6 +26,7 @@ static const struct ur_route routes[] = {
     ROW(POST, "/v1/jobs/{id}:checkpoint", NONE, TRAIN, POOL, "", job_checkpoint)
     ROW(GET, "/v1/jobs/{id}/metrics", NONE, VIEW, POOL, SERIES, job_series)
     ROW(GET, "/v1/jobs/{id}/confusion", NONE, VIEW, POOL, "epoch", job_confusion)
+    ROW(GET, "/v1/jobs/{id}/gradients", NONE, VIEW, POOL, "limit cursor", job_gradients)
     ROW(GET, "/v1/jobs/{id}/log", NONE, VIEW, POOL, "", job_log)
     ROW(GET, "/v1/jobs/{id}/events", NONE, VIEW, POOL, "last_event_id", job_events)
     ROW(GET, "/v1/events", NONE, VIEW, POOL, "jobs last_event_id", events)

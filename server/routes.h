@@ -67,6 +67,7 @@ ur_route_function ur_route_jobs_submit, ur_route_jobs_list, ur_route_job, ur_rou
     ur_route_job_delete, ur_route_job_stop, ur_route_job_cancel, ur_route_job_checkpoint,
     ur_route_job_log, ur_route_job_schema, ur_route_presets;
 ur_route_function ur_route_job_series, ur_route_job_confusion, ur_route_prometheus;
+ur_route_function ur_route_job_gradients;
 ur_route_function ur_route_job_events, ur_route_events;
 ur_route_function ur_route_models, ur_route_model, ur_route_model_version,
     ur_route_model_delete, ur_route_classify;

@@ -29,6 +29,8 @@
 #include "supervisor.h"
 #include "worker.h"
 
+struct json_t; /* of jansson */
+
 enum {
     UR_STEP_EVENT_US = 500000, /* at most two step events a second */
     UR_RECORDS_PER_SECOND = 5000,
@@ -213,6 +215,8 @@ char *ur_event_state(const struct ur_supervisor *supervisor, const struct ur_job
 char *ur_event_step(const struct ur_job *job, const struct ur_step_point *point);
 char *ur_event_epoch(const struct ur_job *job, const struct ur_record_epoch *epoch);
 char *ur_event_checkpoint(const struct ur_job *job, const struct ur_record_checkpoint *record);
+/* insight: what the worker said of a step. */
+char *ur_event_gradients(const struct ur_job *job, struct json_t *insight);
 char *ur_event_end(const struct ur_supervisor *supervisor, const struct ur_job *job);
 /* Appends the tags as a JSON array. */
 void ur_tags_print(struct ur_text *json, const char (*tags)[UR_NAME_BYTES], int32_t n_tags);

@@ -113,6 +113,17 @@ static size_t workspace_bytes(const struct dimensions *d)
     return input + kept + ends + scratch + piece(packed_floats(d));
 }
 
+/* What engine/model/insight.c keeps, for those who ask. */
+static size_t insight_bytes(const struct dimensions *d, size_t shards)
+{
+    const size_t streams = d->layers * d->directions;
+    const size_t stride = (d->steps + UR_INSIGHT_POINTS - 1) / UR_INSIGHT_POINTS;
+    const size_t points = (d->steps + stride - 1) / stride;
+    const size_t columns = d->cell == UR_CELL_LSTM ? 6 : d->cell == UR_CELL_GRU ? 4 : 1;
+    return piece(2 * shards * streams * d->steps) + piece(streams * points) +
+           piece(streams * points * columns);
+}
+
 /* Multiples of H in a row of gates. */
 static size_t gates_of(enum ur_cell cell)
 {
@@ -187,6 +198,8 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     plan->n_parameters = parameters(&d, itself);
     plan->params_bytes = times(parameters(&d, piece), arrays);
     plan->work_bytes = times(workspace_bytes(&d), workers);
+    if (spec->run.insight_every > 0)
+        plan->work_bytes = plus(plan->work_bytes, insight_bytes(&d, shards));
     plan->data_bytes = times(sequences, d.steps * d.width + sizeof(uint16_t));
     plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
                        times(parameters(&d, piece), PLAN_FILE_ARRAYS);

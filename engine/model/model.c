@@ -258,8 +258,11 @@ static void layer_backward(const struct ur_model *model, const float *weights, c
         if (layer > 0)
             dx.parts[d] = workspace->scratch_dy[turn][d];
     }
-    ur_bidir_backward(&bidir, input_of(model, weights, x, workspace, layer), outputs,
-                      layer_scratch(workspace), to, dx);
+    struct ur_recurrent_scratch scratch = layer_scratch(workspace);
+    if (workspace->squares != NULL)
+        scratch.squares = workspace->squares + layer * model->directions * model->steps;
+    ur_bidir_backward(&bidir, input_of(model, weights, x, workspace, layer), outputs, scratch,
+                      to, dx);
     for (int32_t d = 0; d < model->directions; d++)
         outputs[d] = (struct ur_output_gradient){
             .blocks = dx.parts[d], .stride = block_floats(model), .end = model->steps};

@@ -29,6 +29,8 @@ struct ur_workspace {
     float *scratch_dreadout[UR_MAX_DIRECTIONS]; /* [B][H] */
     float *scratch_dy[2][UR_MAX_DIRECTIONS];    /* [T][B][H] of a layer and of the one below, by
                                                 turns; only as many as are needed */
+    double *squares;       /* [layers][D][T] or NULL: where backward leaves the squares of dL/dh
+                        (layers/recurrent.h); the caller's memory */
     float *scratch_packed; /* W and U, later the transpose of U, as kernels/packed.h lays them
                               out */
 };

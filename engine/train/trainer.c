@@ -148,6 +148,8 @@ static enum ur_status step(struct ur_run *run, struct ur_error *error)
     run->pace = run->pace > 0 ? 0.9 * run->pace + 0.1 * seconds : seconds;
     ur_run_note_time(run);
     tell_step(run, run->info.step + 1, &outcome);
+    if (outcome.looked)
+        run->observer->insight(run->observer->context, run->info.step + 1, &run->team.insight);
     if (!outcome.applied)
         return ur_fail(error, UR_DIVERGED, "Step %d was not applied: its %s is not finite.",
                        (int)run->info.step + 1,

@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/insight.h"
 #include "train/evaluate.h"
 #include "unroll/record.h"
 #include "unroll/spec.h"
@@ -81,6 +82,8 @@ struct ur_train_observer {
     void (*step)(void *context, const struct ur_step_point *point);
     void (*epoch)(void *context, const struct ur_record_epoch *epoch);
     void (*checkpoint)(void *context, const struct ur_record_checkpoint *checkpoint);
+    /* insight_every: what the step of that number (from 1) looked like from inside. */
+    void (*insight)(void *context, int32_t step, const struct ur_insight *insight);
     void (*confusion)(void *context, const struct ur_record_confusion *confusion);
     enum ur_command (*poll)(void *context);
     /* Appends the report as JSON: it becomes part of the model file. */

@@ -33,6 +33,10 @@ struct witness {
     int n_epochs;
     int n_last, n_best, n_model;
     int evaluations;
+    int n_insights;
+    float first_norm, last_norm; /* of dL/dh at the first and the last time step */
+    float forget_gate;           /* its mean at the first time step */
+    double gradient_norm;        /* of all tensors together */
     bool loading, evaluating;
     struct ur_train_start start;
     struct ur_train_result result;
@@ -79,6 +83,20 @@ static void on_confusion(void *context, const struct ur_record_confusion *confus
 {
     (void)context;
     assert_int_equal(confusion->classes, 10);
+}
+
+static void on_insight(void *context, int32_t step, const struct ur_insight *insight)
+{
+    struct witness *witness = context;
+    assert_int_equal(step, witness->points[witness->n_points - 1].step);
+    witness->n_insights++;
+    witness->last_norm = insight->norms[insight->points - 1];
+    witness->first_norm = insight->norms[0];
+    witness->forget_gate = insight->activity[1];
+    double squares = 0;
+    for (int32_t k = 0; k < insight->model->params.count; k++)
+        squares += (double)insight->gradient_norms[k] * (double)insight->gradient_norms[k];
+    witness->gradient_norm = sqrt(squares);
 }
 
 static enum ur_command on_poll(void *context)
@@ -152,9 +170,11 @@ static enum ur_status run(const struct ur_spec *spec, bool resume, int32_t threa
                                                .epoch = on_epoch,
                                                .checkpoint = on_checkpoint,
                                                .confusion = on_confusion,
+                                               .insight = on_insight,
                                                .poll = on_poll,
                                                .report = on_report};
     witness->n_points = witness->n_epochs = witness->evaluations = 0;
+    witness->n_insights = 0;
     witness->n_last = witness->n_best = witness->n_model = 0;
     witness->error = (struct ur_error){0};
     ur_train_result_release(&witness->result);
@@ -599,6 +619,26 @@ static void test_unknown_data_are_said_so(void **state)
 
 #define RUN_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void test_insight_is_told_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct witness *plain = calloc(1, sizeof *plain), *looked = calloc(1, sizeof *looked);
+    struct ur_spec spec;
+    small_spec(&spec);
+    assert_int_equal(run(&spec, false, 1, plain), UR_OK);
+    assert_int_equal(plain->n_insights, 0);
+    spec.run.insight_every = 8;
+    assert_int_equal(run(&spec, false, 2, looked), UR_OK);
+    assert_int_equal(looked->n_insights, STEPS / 8);
+    assert_string_equal(plain->result.weights_sha256, looked->result.weights_sha256);
+    const double norm = (double)looked->points[STEPS - 1].gradient_norm;
+    assert_true(fabs(looked->gradient_norm - norm) <= 1e-5 * norm);
+    assert_true(looked->last_norm > 0 && looked->first_norm > 0);
+    assert_true(looked->forget_gate > 0.5f && looked->forget_gate < 1.0f); /* its bias is 1 */
+    release(plain);
+    release(looked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +660,7 @@ int main(void)
         RUN_TEST(test_epochs_become_steps),
         RUN_TEST(test_a_job_too_big_is_refused_with_numbers),
         RUN_TEST(test_unknown_data_are_said_so),
+        RUN_TEST(test_insight_is_told_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

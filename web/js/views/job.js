@@ -7,6 +7,7 @@ import { LineChart } from "../charts/line.js";
 import { count, duration, loss, percent } from "../format.js";
 import { ended, jobName, state } from "../state.js";
 import { Confirm } from "./confirm.js";
+import { InsideTheNetwork } from "./insight.js";
 import { Log } from "./log.js";
 import { Badge, Button, Fill } from "./parts.js";
 import { Report } from "./report.js";
@@ -133,6 +134,7 @@ const QUESTIONS = {
 export function JobResults({ job }) {
   return html`
     ${ended(job) && html`<${Report} job=${job} confusion=${state.confusion} />`}
+    <${InsideTheNetwork} insight=${state.insight} />
     <${Log} key=${job.id} job=${job} />
   `;
 }
