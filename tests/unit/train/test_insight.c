@@ -90,6 +90,25 @@ static void test_threads_change_nothing_and_the_plan_holds(void **state)
     }
 }
 
+/* However the minibatch is cut, its rows all count. */
+static void test_every_shard_counts(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    look_spec(&spec);
+    spec.run.insight_every = 1;
+    struct tiny *many = tiny_open(&spec, 2);
+    spec.train.shard_rows = 48;
+    struct tiny *one = tiny_open(&spec, 1);
+    assert_true(ur_step_run(&many->team, 0).looked && ur_step_run(&one->team, 0).looked);
+    for (int t = 0; t < TINY_STEPS; t++) {
+        const float whole = one->team.insight.norms[t];
+        assert_true(fabsf(many->team.insight.norms[t] - whole) <= 1e-5f * whole);
+    }
+    tiny_close(many);
+    tiny_close(one);
+}
+
 static void test_long_sequences_are_told_in_strides(void **state)
 {
     (void)state;
@@ -113,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_linear_network_halves_its_gradient),
         cmocka_unit_test(test_threads_change_nothing_and_the_plan_holds),
+        cmocka_unit_test(test_every_shard_counts),
         cmocka_unit_test(test_long_sequences_are_told_in_strides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
