@@ -6,6 +6,12 @@ const round = (value, digits) => Number(value.toFixed(digits));
 const keys = ["cell", "bidirectional", "layers", "readout", "hidden", "batch"];
 const shapeOf = (line) => Object.fromEntries(keys.map((key) => [key, line[key]]));
 
+/** The smallest value that so many per cent of the values do not exceed, to a thousandth. */
+export function percentile(values, per_cent) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return round(sorted[Math.max(0, Math.ceil((sorted.length * per_cent) / 100) - 1)], 3);
+}
+
 /** The line of the median round, whole: its figures belong together. The slower one where two are in the middle. */
 export function medianLine(lines) {
   const sorted = [...lines].sort((a, b) => a.median_ms - b.median_ms);
@@ -93,7 +99,7 @@ export function table(lines) {
   const groups = [...byShape(lines, "train")];
   const threads = [...new Set(groups.flatMap(([, group]) => group.map((line) => line.threads)))].sort((a, b) => a - b);
   const against = [...compared.values()][0]?.against ?? "PyTorch";
-  const out = head([
+  const out = groups.length === 0 ? [] : head([
     "training step", "units", "batch", ...threads.flatMap((n) => [`images/s, ${n} thr.`, `of sgemm, ${n} thr.`]), "same bits",
     `${against}, best`, "ratio",
   ]);
@@ -112,5 +118,14 @@ export function table(lines) {
   if (infer.length > 0) out.push("", ...head(["forward pass for answers, 1 thread", "units", "batch", "ms", "images/s", "of sgemm"]));
   for (const line of infer)
     out.push(row([name(line), line.hidden, line.batch, line.median_ms.toFixed(3), line.images_per_second, line.of_sgemm.toFixed(2)]));
-  return out.join("\n");
+  const http = lines.filter((line) => line.bench === "http");
+  if (http.length > 0) out.push("", ...head(["request", "connections", "a job trains", "p50, ms", "p99, ms", "requests/s"]));
+  for (const line of http)
+    out.push(row([
+      `\`${line.request}\``, line.connections, line.training ? "yes" : "no", line.p50_ms.toFixed(2), line.p99_ms.toFixed(2), line.requests_per_second,
+    ]));
+  const sse = lines.filter((line) => line.bench === "sse");
+  if (sse.length > 0) out.push("", ...head(["watchers of a training job", "events", "behind the first, p50, ms", "p99, ms"]));
+  for (const line of sse) out.push(row([line.watchers, line.events, line.p50_ms.toFixed(1), line.p99_ms.toFixed(1)]));
+  return out.join("\n").trimStart();
 }

@@ -1,7 +1,7 @@
 // The arithmetic of script/bench: what is measured, and what is concluded from lines. No clock and no process.
 import test from "node:test";
 import assert from "node:assert/strict";
-import { conclusions, medianLine, ratios, scalings, summary, table } from "./report.mjs";
+import { conclusions, medianLine, percentile, ratios, scalings, summary, table } from "./report.mjs";
 import { UsageError, full, parse, quick, toArguments } from "./shapes.mjs";
 
 const lstm = { cell: "lstm", bidirectional: false, layers: 1, readout: "last", hidden: 128, batch: 128 };
@@ -16,6 +16,12 @@ test("a line is that of the median round, whole", () => {
   assert.equal(lines[0].median_ms, 9, "the rounds stay in their order");
   assert.deepEqual(medianLine([{ median_ms: 5 }, { median_ms: 4 }]), { median_ms: 5 }, "of two the slower one");
   assert.deepEqual(medianLine([{ median_ms: 100 }, { median_ms: 20 }, { median_ms: 3 }]), { median_ms: 20 }, "numbers, not texts");
+});
+
+test("a percentile is a value that was seen", () => {
+  const values = Array.from({ length: 200 }, (_, i) => 200 - i);
+  assert.deepEqual([50, 99, 100].map((p) => percentile(values, p)), [100, 198, 200]);
+  assert.deepEqual([percentile([3], 50), percentile([3], 99), percentile([0.12345, 100, 9], 0)], [3, 3, 0.123]);
 });
 
 test("a ratio is our best thread count over the peer's best", () => {
@@ -56,7 +62,9 @@ test("the summary has the slowest ratio and the textbook LSTM's scaling", () => 
 
 test("the table has a row for each shape, with and without a peer", () => {
   const lines = [train(1, 5000), train(2, 9000), peer(1, 3000), train(1, 70, { cell: "gru", bidirectional: true, layers: 2, readout: "final" }),
-    { bench: "infer", ...lstm, batch: 1, threads: 1, median_ms: 0.1234, images_per_second: 8000, of_sgemm: 0.4 }];
+    { bench: "infer", ...lstm, batch: 1, threads: 1, median_ms: 0.1234, images_per_second: 8000, of_sgemm: 0.4 },
+    { bench: "http", request: "GET /healthz", connections: 1, training: true, requests: 9, p50_ms: 0.1, p99_ms: 2, requests_per_second: 7000 },
+    { bench: "sse", watchers: 300, events: 10, p50_ms: 1.25, p99_ms: 9 }];
   assert.deepEqual(table([...lines, ...conclusions(lines)]).split("\n"), [
     "| training step | units | batch | images/s, 1 thr. | of sgemm, 1 thr. | images/s, 2 thr. | of sgemm, 2 thr. | same bits | pytorch 9, best | ratio |",
     "|---|---|---|---|---|---|---|---|---|---|",
@@ -66,6 +74,14 @@ test("the table has a row for each shape, with and without a peer", () => {
     "| forward pass for answers, 1 thread | units | batch | ms | images/s | of sgemm |",
     "|---|---|---|---|---|---|",
     "| LSTM | 128 | 1 | 0.123 | 8000 | 0.40 |",
+    "",
+    "| request | connections | a job trains | p50, ms | p99, ms | requests/s |",
+    "|---|---|---|---|---|---|",
+    "| `GET /healthz` | 1 | yes | 0.10 | 2.00 | 7000 |",
+    "",
+    "| watchers of a training job | events | behind the first, p50, ms | p99, ms |",
+    "|---|---|---|---|",
+    "| 300 | 10 | 1.3 | 9.0 |",
   ]);
 });
 
@@ -80,6 +96,8 @@ test("the command line chooses shapes, threads and times", () => {
   assert.deepEqual([one.threads, one.seconds], [[2, 3], 0.5]);
   assert.deepEqual(parse(["--bidirectional"]).shapes, [{ ...lstm, bidirectional: true }]);
   assert.deepEqual([parse(["--table"]).file, parse(["--table", "lines"]).file, parse(["--table", "--quick"]).quick], [null, "lines", true]);
+  assert.deepEqual([[], ["--quick"], ["--cell", "gru"], ["--http"]].map((words) => parse(words).http), [true, false, false, true]);
+  assert.deepEqual([parse(["--http"]).shapes, parse(["--http"]).infer], [[], []]);
   for (const bad of [["--cell", "gnu"], ["--hidden", "0"], ["--hidden"], ["--layers", "1.5"], ["--seconds", "x"], ["--wide"], ["quick"], ["--usage"]])
     assert.throws(() => parse(bad), UsageError, bad.join(" "));
 });

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { measureHttp } from "./http.mjs";
 import { conclusions, medianLine, table } from "./report.mjs";
 import { UsageError, parse, toArguments, usage } from "./shapes.mjs";
 
@@ -56,14 +57,15 @@ async function measureAll(plan, print) {
     lines.push(line);
     print(line);
   };
-  const peer = await startPeer();
-  if (!peer) console.error("script/bench: /usr/bin/python3 has no PyTorch (Debian: python3-torch), so nothing is compared with it");
+  const peer = plan.shapes.length > 0 ? await startPeer() : null;
+  if (!peer && plan.shapes.length > 0) console.error("script/bench: /usr/bin/python3 has no PyTorch (Debian: python3-torch), so nothing is compared with it");
   for (const shape of plan.shapes) (await measureShape(shape, plan, peer)).forEach(add);
   peer?.end();
   for (const batch of plan.infer) {
     const shape = { ...plan.shapes[0], batch };
     add(await ours("bench_infer", shape, 1, plan.seconds));
   }
+  if (plan.http) for await (const line of measureHttp(plan.seconds)) add(line);
   const closing = conclusions(lines);
   closing.forEach(print);
   if (closing.at(-1).same_bits === false) console.error("script/bench: the weights differ between thread counts");

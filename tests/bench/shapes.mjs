@@ -1,7 +1,7 @@
 // What script/bench measures, and what its command line means. Pure: no processes, no files.
 import { availableParallelism } from "node:os";
 
-export const usage = `usage: script/bench [--quick] [--rounds N] [--seconds S] [--threads N]... [--table [FILE]]
+export const usage = `usage: script/bench [--quick] [--http] [--rounds N] [--seconds S] [--threads N]... [--table [FILE]]
                     [--cell lstm|gru|rnn] [--bidirectional] [--layers N] [--readout last|final|mean|max]
                     [--hidden N] [--batch N]`;
 
@@ -52,11 +52,12 @@ const readers = {
 
 /** Reads a command line; throws a UsageError. A shape's option turns the table into that one shape. */
 export function parse(words, cores = availableParallelism()) {
-  const plan = { shapes: full, threads: [], rounds: 3, seconds: undefined, infer: [1, 8, 64], table: false, file: null };
+  const plan = { shapes: full, threads: [], rounds: 3, seconds: undefined, infer: [1, 8, 64], http: true, table: false, file: null };
   const changes = {};
   for (let i = 0; i < words.length; i++) {
     const name = words[i].replace(/^--/, "");
-    if (words[i] === "--quick") Object.assign(plan, { shapes: quick, infer: [1], seconds: 0.4, quick: true });
+    if (words[i] === "--quick") Object.assign(plan, { shapes: quick, infer: [1], http: false, seconds: 0.4, quick: true });
+    else if (words[i] === "--http") Object.assign(plan, { shapes: [], infer: [] });
     else if (words[i] === "--bidirectional") changes.bidirectional = true;
     else if (words[i] === "--table") {
       plan.table = true;
@@ -69,8 +70,8 @@ export function parse(words, cores = availableParallelism()) {
       else changes[name] = value;
     } else throw new UsageError(`${words[i]} is not understood`);
   }
-  if (Object.keys(changes).length > 0) Object.assign(plan, { shapes: [shape(changes)], infer: [1] });
+  if (Object.keys(changes).length > 0) Object.assign(plan, { shapes: [shape(changes)], infer: [1], http: false });
   if (plan.threads.length === 0) plan.threads = plan.quick || cores <= 2 ? [1, 2] : [1, 2, cores];
-  plan.seconds ??= 1;
+  plan.seconds ??= 0.8;
   return plan;
 }
