@@ -91,11 +91,12 @@ bool bench_parse(struct bench_options *options, int argc, char **argv)
             i++;
         } else {
             fprintf(stderr,
-                    "%s: %s is not understood\n"
-                    "usage: %s [--cell lstm|gru|rnn] [--bidirectional] [--layers N]\n"
-                    "    [--readout last|final|mean|max] [--hidden H] [--batch B]\n"
-                    "    [--threads N]... [--seconds S]\n",
-                    argv[0], argv[i], argv[0]);
+                    "%s: %s %s is not understood or out of range\n"
+                    "usage: %s [--cell lstm|gru|rnn] [--bidirectional] [--layers 1..%d]\n"
+                    "    [--readout last|final|mean|max] [--hidden 1..%d] [--batch 1..%d]\n"
+                    "    [--threads 1..%d]... [--seconds S]\n",
+                    argv[0], argv[i], i + 1 < argc ? argv[i + 1] : "", argv[0], UR_MAX_LAYERS,
+                    UR_MAX_HIDDEN, UR_MAX_BATCH, UR_MAX_THREADS);
             return false;
         }
     }
