@@ -212,6 +212,42 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     return UR_OK;
 }
 
+/* Bytes of so many sequences in memory. */
+static size_t sequences_bytes(const struct ur_data_shape *shape, int32_t count)
+{
+    const size_t values = (size_t)shape->steps * (size_t)shape->width;
+    return times((size_t)count, values + sizeof(uint16_t));
+}
+
+enum ur_status ur_plan_add_transfer(struct ur_plan *plan, const struct ur_data_shape *shape,
+                                    struct ur_error *error)
+{
+    const size_t test = sequences_bytes(shape, shape->n_test);
+    const size_t reading =
+        plus(plus(test, sequences_bytes(shape, shape->n_train)), plan->base_bytes);
+    plan->data_bytes = plus(plan->data_bytes, test);
+    plan->total_bytes = plus(plan->total_bytes, test);
+    if (plan->total_bytes < reading)
+        plan->total_bytes = reading;
+    if (plan->total_bytes <= PLAN_MAX_BYTES)
+        return UR_OK;
+    return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
+                   plan->total_bytes >> 20);
+}
+
+enum ur_status ur_plan_check_transfer(const struct ur_data_shape *own,
+                                      const struct ur_data_shape *other, struct ur_error *error)
+{
+    if (own->steps == other->steps && own->width == other->width &&
+        own->classes == other->classes)
+        return UR_OK;
+    return ur_fail(error, UR_INVALID_SPEC,
+                   "/train/evaluate_on must name a data set of %d time steps, %d values and %d "
+                   "classes, got one of %d, %d and %d.",
+                   (int)own->steps, (int)own->width, (int)own->classes, (int)other->steps,
+                   (int)other->width, (int)other->classes);
+}
+
 enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *error)
 {
     if (plan->model_bytes <= UR_PREDICT_MAX_BYTES)
