@@ -42,12 +42,19 @@ static size_t piece(size_t count)
     return bytes / UR_ARENA_ALIGN * UR_ARENA_ALIGN;
 }
 
+/* The same of single bytes. */
+static size_t byte_piece(size_t count)
+{
+    return piece((count + 3) / 4);
+}
+
 /* The dimensions as size_t, all at least 1 but dy. */
 struct dimensions {
     size_t steps, width, classes, rows, hidden, gates;
     size_t layers, directions;
     size_t dy; /* layers' worth of output gradients in memory at once */
     enum ur_cell cell;
+    bool dropout;
 };
 
 /* Adds up tensors, as floats or as the bytes of an array whose tensors start on 64-byte
@@ -102,6 +109,16 @@ static size_t packed_floats(const struct dimensions *d)
     return forward > backward ? forward : backward;
 }
 
+/* What dropout leaves of each layer but the top one, of the readout, and its masks. */
+static size_t dropout_bytes(const struct dimensions *d)
+{
+    const size_t state = d->rows * d->hidden, every = d->steps * state;
+    const size_t layers = (d->layers - 1) * (piece(every) + byte_piece(every));
+    if (!d->dropout)
+        return 0;
+    return 2 * piece(d->rows) + d->directions * (layers + piece(state) + byte_piece(state));
+}
+
 static size_t workspace_bytes(const struct dimensions *d)
 {
     const size_t state = d->rows * d->hidden;
@@ -110,7 +127,7 @@ static size_t workspace_bytes(const struct dimensions *d)
     const size_t ends = 2 * piece(d->rows * d->classes) + 2 * d->directions * piece(state);
     const size_t scratch = piece(d->steps * d->rows * d->gates) + 2 * piece(state) +
                            d->dy * d->directions * piece(d->steps * state);
-    return input + kept + ends + scratch + piece(packed_floats(d));
+    return input + kept + ends + scratch + piece(packed_floats(d)) + dropout_bytes(d);
 }
 
 /* What engine/model/insight.c keeps, for those who ask. */
@@ -146,6 +163,7 @@ static struct dimensions dimensions_of(const struct ur_spec *spec,
         .directions = 1 + (size_t)spec->model.bidirectional,
         .dy = dy < 2 ? dy : 2,
         .cell = cell,
+        .dropout = spec->model.dropout > 0.0,
     };
 }
 
