@@ -23,6 +23,8 @@ static const struct ur_route routes[] = {
     ROW(DELETE, "/v1/jobs/{id}", NONE, TRAIN, POOL, "", job_delete)
     ROW(POST, "/v1/jobs/{id}:stop", NONE, TRAIN, POOL, "", job_stop)
     ROW(POST, "/v1/jobs/{id}:cancel", NONE, TRAIN, POOL, "", job_cancel)
+    ROW(POST, "/v1/jobs/{id}:pause", NONE, TRAIN, POOL, "", job_pause)
+    ROW(POST, "/v1/jobs/{id}:resume", NONE, TRAIN, POOL, "", job_resume)
     ROW(POST, "/v1/jobs/{id}:checkpoint", NONE, TRAIN, POOL, "", job_checkpoint)
     ROW(GET, "/v1/jobs/{id}/metrics", NONE, VIEW, POOL, SERIES, job_series)
     ROW(GET, "/v1/jobs/{id}/confusion", NONE, VIEW, POOL, "epoch", job_confusion)

@@ -68,7 +68,8 @@ struct ur_job {
     uint32_t phase; /* enum ur_phase */
     float phase_done;
     bool deleting;
-    bool ending;    /* a client's order to end it is being committed: it does not start */
+    bool moving;    /* an order of a client is being committed while it has no worker: nobody
+                       else moves it, and it does not start */
     uint32_t stamp; /* counts the writes of its whole row */
 };
 
@@ -170,6 +171,8 @@ void ur_job_enter(struct ur_supervisor *supervisor, struct ur_job *job,
 /* Ends a job: the row, `state` and `end`. error may be NULL. The mutex is held. */
 void ur_job_end(struct ur_supervisor *supervisor, struct ur_job *job, enum ur_job_state state,
                 const struct ur_error *error);
+/* A job whose pause was ordered has no worker any more: it is paused. The mutex is held. */
+void ur_job_pause(struct ur_supervisor *supervisor, struct ur_job *job);
 /* What follows once the row says that a job has ended. The mutex is held. */
 void ur_job_retire(struct ur_supervisor *supervisor, struct ur_job *job);
 void ur_run_start(struct ur_supervisor *supervisor, struct ur_job *job);

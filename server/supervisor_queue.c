@@ -140,7 +140,7 @@ enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
 
 static bool waits(const struct ur_job *job, int64_t now_us)
 {
-    if (job->run || job->starting || job->ending)
+    if (job->run || job->starting || job->moving)
         return false;
     return job->retry_at_us <= now_us &&
            (job->row.state == UR_JOB_QUEUED || job->row.state == UR_JOB_INTERRUPTED ||

@@ -158,7 +158,7 @@ export async function startJob(spec, key) {
   select(job.id);
 }
 
-/** @param {string} id @param {"stop" | "cancel"} verb */
+/** @param {string} id @param {"stop" | "cancel" | "pause" | "resume"} verb */
 export const commandJob = async (id, verb) => mergeJob(await api.commandJob(id, verb));
 
 /** @param {string} id */

@@ -171,7 +171,7 @@ export const startJob = async (spec, key) =>
   (
     await request("POST", "/v1/jobs", { json: spec, headers: { "Idempotency-Key": key } })
   ).json();
-/** @param {string} id @param {"stop" | "cancel"} verb */
+/** @param {string} id @param {"stop" | "cancel" | "pause" | "resume"} verb */
 export const commandJob = async (id, verb) =>
   (await request("POST", `${job(id)}:${verb}`)).json();
 /** @param {string} id */

@@ -179,7 +179,13 @@ export class JobView extends Component {
       `;
     }
     const stopping = busy || job.state === "stopping";
+    const rests = job.state === "paused";
     return html`
+      <${Button} disabled=${stopping}
+                 title=${rests ? "Goes on from the checkpoint" : "Gives memory and cores back until resumed"}
+                 onClick=${() => this.run(() => commandJob(job.id, rests ? "resume" : "pause"))}>
+        ${rests ? "Resume" : "Pause"}
+      <//>
       <${Button} kind="primary" disabled=${stopping} title="Ends training and keeps what was learnt"
                  onClick=${() => this.run(() => commandJob(job.id, "stop"))}>
         ${job.state === "stopping" ? "Stopping…" : "Stop and keep"}
