@@ -19,6 +19,7 @@ struct ur_workspace {
     float *x;           /* [T][B][I]  the shard's input, filled by the batch maker */
     int32_t *labels;    /* [B] */
     float *row_weights; /* [B]        1, or 0 for padding */
+    int32_t *lengths;   /* [B]        of series: 1..T; NULL for images, which are all of T */
     struct ur_recurrent_kept ws_layers[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
     float *ws_readout[UR_MAX_DIRECTIONS];       /* [B][H]     what the dense layer reads */
     float *logits;                              /* [B][C] */
