@@ -32,6 +32,7 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
     model->steps = shape->steps;
     model->width = shape->width;
     model->classes = shape->classes;
+    model->series = shape->series != 0;
     model->hidden = spec->model.hidden;
     model->shard_rows = spec->train.shard_rows;
     model->layers = spec->model.layers;
@@ -71,6 +72,7 @@ static struct ur_bidir layer_of(const struct ur_model *model, const float *weigh
 {
     struct ur_bidir bidir = {.shape = ur_model_layer_shape(model, layer),
                              .directions = model->directions};
+    bidir.shape.lengths = workspace->lengths;
     for (int32_t d = 0; d < model->directions; d++) {
         const int32_t first = first_tensor(model, layer, d);
         struct ur_recurrent_weights *w = &bidir.weights[d];
@@ -171,6 +173,15 @@ static bool reads_first(const struct ur_model *model, int32_t direction)
     return model->readout == UR_READOUT_FINAL && direction == 1;
 }
 
+static struct ur_readout_rows readout_rows(const struct ur_model *model,
+                                           const struct ur_workspace *workspace)
+{
+    return (struct ur_readout_rows){.lengths = workspace->lengths,
+                                    .steps = model->steps,
+                                    .rows = (size_t)model->shard_rows,
+                                    .hidden = (size_t)model->hidden};
+}
+
 static void readout_forward(const struct ur_model *model, float *out, const float *y,
                             int32_t direction)
 {
@@ -193,6 +204,20 @@ static void readout_forward(const struct ur_model *model, float *out, const floa
     }
 }
 
+/* The same where rows end at steps of their own; all of them begin at step 0. */
+static void readout_forward_rows(const struct ur_model *model, float *out, const float *y,
+                                 int32_t direction, struct ur_readout_rows of)
+{
+    if (reads_first(model, direction))
+        ur_readout_first_forward(out, y, block_floats(model));
+    else if (model->readout == UR_READOUT_MEAN)
+        ur_readout_mean_forward_rows(out, y, of);
+    else if (model->readout == UR_READOUT_MAX)
+        ur_readout_max_forward_rows(out, y, of);
+    else
+        ur_readout_last_forward_rows(out, y, of);
+}
+
 /* Gives the gradient of the top layer's output y in one direction. */
 static struct ur_output_gradient readout_backward(const struct ur_model *model,
                                                   const struct ur_workspace *workspace,
@@ -201,6 +226,8 @@ static struct ur_output_gradient readout_backward(const struct ur_model *model,
     float *dout = workspace->scratch_dreadout[direction];
     const size_t block = block_floats(model);
 
+    if (model->readout == UR_READOUT_MEAN && workspace->lengths != NULL)
+        return ur_readout_mean_backward_rows(dout, readout_rows(model, workspace));
     if (model->readout == UR_READOUT_MEAN)
         return ur_readout_mean_backward(dout, model->steps, block);
     if (model->readout == UR_READOUT_MAX)
@@ -209,6 +236,8 @@ static struct ur_output_gradient readout_backward(const struct ur_model *model,
                                        block);
     if (reads_first(model, direction))
         return ur_readout_first_backward(dout);
+    if (workspace->lengths != NULL)
+        return ur_readout_last_backward_rows(dout, model->steps);
     return ur_readout_last_backward(dout, model->steps);
 }
 
@@ -260,7 +289,11 @@ static void forward(const struct ur_model *model, const float *weights, const fl
             drop_forward(model, workspace, k, d, y.parts[d]);
     }
     for (int32_t d = 0; d < model->directions; d++) {
-        readout_forward(model, workspace->ws_readout[d], y.parts[d], d);
+        if (workspace->lengths != NULL)
+            readout_forward_rows(model, workspace->ws_readout[d], y.parts[d], d,
+                                 readout_rows(model, workspace));
+        else
+            readout_forward(model, workspace->ws_readout[d], y.parts[d], d);
         if (workspace->dropping)
             drop_forward(model, workspace, top, d, workspace->ws_readout[d]);
     }

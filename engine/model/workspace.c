@@ -78,6 +78,8 @@ void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *m
     workspace->x = ur_arena_floats(arena, steps * rows * (size_t)model->width);
     workspace->labels = ur_arena_take(arena, rows, sizeof *workspace->labels);
     workspace->row_weights = ur_arena_floats(arena, rows);
+    if (model->series)
+        workspace->lengths = ur_arena_take(arena, rows, sizeof *workspace->lengths);
     for (int32_t layer = 0; layer < model->layers; layer++) {
         for (int32_t d = 0; d < model->directions; d++)
             workspace->ws_layers[layer][d] = carve_kept(model, arena);

@@ -29,6 +29,7 @@ struct ur_workspace {
     uint32_t *epochs;   /* [B]        whose masks dropout draws; NULL without it, as is */
     uint32_t *samples;  /* [B]        all that follows from it */
     bool dropping;      /* the last forward was one of training, with dropout */
+    int32_t *lengths;   /* [B]        of series: 1..T; NULL for images, which are all of T */
     struct ur_recurrent_kept ws_layers[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
     float *ws_readout[UR_MAX_DIRECTIONS]; /* [B][H]     what the dense layer reads */
     /* of each layer's y [T][B][H], and in the top layer's place of the readout [B][H] */

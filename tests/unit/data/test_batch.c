@@ -193,7 +193,7 @@ static void test_validation_limit(void **state)
     (void)state;
     struct ur_order order;
     struct ur_spec spec;
-    const struct ur_data_shape shape = {STEPS, WIDTH, 10, N_TRAIN, N_TEST};
+    const struct ur_data_shape shape = {STEPS, WIDTH, 10, N_TRAIN, N_TEST, 0};
     memset(&spec, 0, sizeof spec);
     spec.train.batch = BATCH;
     for (int32_t validation = N_TRAIN; validation <= N_TRAIN + 1; validation++) {

@@ -43,7 +43,7 @@ static void run(struct one *one, struct ur_recurrent_shape shape)
     assert_true(ur_recurrent_packed_floats(shape) <= sizeof packed / sizeof *packed);
     ur_recurrent_forward(shape, weights, input, kept, scratch);
     ur_recurrent_backward(shape, weights, input, kept,
-                          (struct ur_output_gradient){one->dy, BLOCK, 0, T}, scratch,
+                          (struct ur_output_gradient){one->dy, BLOCK, 0, T, false}, scratch,
                           gradients);
 }
 
