@@ -68,9 +68,11 @@ static void parse_object(struct ur_spec_parse *parse, const char *group, json_t 
         const struct ur_spec_field *field = find_field(where, &is_group);
         if (pointer.failed)
             ur_field_error_add(parse->errors, group, "could not be read: out of memory");
-        else if (field != NULL)
+        else if (field != NULL) {
             ur_spec_value_parse(parse, field, value);
-        else if (!is_group)
+            if (field->type == UR_FIELD_GROUP && json_is_object(value))
+                parse_object(parse, where, value);
+        } else if (!is_group)
             unknown_key(parse, group, where, key);
         else if (!json_is_object(value))
             ur_field_error_add(parse->errors, where, "must be an object, got %s",
@@ -107,6 +109,34 @@ static void check_activation(struct ur_spec_parse *parse)
         parse->spec->model.activation != UR_ACTIVATION_TANH)
         ur_field_error_add(parse->errors, "/model/activation",
                            "must be tanh unless /model/cell is rnn");
+}
+
+/* PyTorch's proj_size too is the LSTM's alone, and must be smaller than what it projects. */
+static void check_projection(struct ur_spec_parse *parse)
+{
+    const struct ur_spec *spec = parse->spec;
+    if (spec->model.projection == 0)
+        return;
+    if (spec->model.cell != UR_CELL_LSTM)
+        ur_field_error_add(parse->errors, "/model/projection",
+                           "must be 0 unless /model/cell is lstm");
+    else if (spec->model.projection >= spec->model.hidden)
+        ur_field_error_add(parse->errors, "/model/projection",
+                           "must be below /model/hidden, which is %d, got %d",
+                           (int)spec->model.hidden, (int)spec->model.projection);
+}
+
+/* Whoever waits for validation to improve must have some. */
+static void check_validation(struct ur_spec_parse *parse)
+{
+    if (parse->spec->train.validation > 0)
+        return;
+    if (parse->spec->train.early_stopping.on)
+        ur_field_error_add(parse->errors, "/train/early_stopping",
+                           "must be null where /train/validation is 0");
+    if (parse->spec->train.schedule == UR_SCHEDULE_PLATEAU)
+        ur_field_error_add(parse->errors, "/train/schedule/name",
+                           "must not be plateau where /train/validation is 0");
 }
 
 /* jansson would recurse 2048 deep and build all of it; brackets are counted before it
@@ -191,6 +221,8 @@ enum ur_status ur_spec_parse(struct ur_spec *spec, const char *json, size_t leng
     parse_object(&parse, "", root);
     settle_length(&parse, root);
     check_activation(&parse);
+    check_projection(&parse);
+    check_validation(&parse);
     if (json_object_get(root, "dataset") == NULL)
         ur_field_error_add(errors, "/dataset", "is required");
     json_decref(root);

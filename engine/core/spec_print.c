@@ -33,15 +33,39 @@ static void print_key(struct walk *walk, const char *key, size_t length)
     walk->first = false;
 }
 
+/* The row of an object that may be null; NULL for one that is always there. */
+static const struct ur_spec_field *group_field(const char *pointer, size_t length)
+{
+    size_t count;
+    const struct ur_spec_field *fields = ur_spec_fields(&count);
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].type == UR_FIELD_GROUP && strlen(fields[i].pointer) == length &&
+            memcmp(fields[i].pointer, pointer, length) == 0)
+            return &fields[i];
+    return NULL;
+}
+
+static void schema_group(struct ur_text *out, const char *pointer, size_t length)
+{
+    const struct ur_spec_field *field = group_field(pointer, length);
+    if (field == NULL)
+        ur_text_format(out, "{\"type\":\"object\"");
+    else
+        ur_text_format(out,
+                       "{\"type\":[\"object\",\"null\"],\"default\":null,"
+                       "\"description\":\"%s\"",
+                       field->help);
+    ur_text_format(out, ",\"additionalProperties\":false,\"properties\":{");
+}
+
 static void open_group(struct walk *walk, const char *pointer, size_t length)
 {
     const char *key = pointer + strlen(walk->group) + 1;
     print_key(walk, key, length - strlen(walk->group) - 1);
-    ur_text_format(
-        walk->out, "%s",
-        walk->spec != NULL
-            ? "{"
-            : "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+    if (walk->spec != NULL)
+        ur_text_append(walk->out, "{", 1);
+    else
+        schema_group(walk->out, pointer, length);
     assert(length < sizeof walk->group);
     memcpy(walk->group, pointer, length);
     walk->group[length] = '\0';
@@ -113,7 +137,10 @@ static void print_value(struct ur_text *out, const struct ur_spec_field *field,
 {
     switch (field->type) {
     case UR_FIELD_NAME:
-        ur_text_format(out, "\"%s\"", (const char *)spec + field->offset);
+        if (field->nullable && *((const char *)spec + field->offset) == '\0')
+            ur_text_format(out, "null");
+        else
+            ur_text_format(out, "\"%s\"", (const char *)spec + field->offset);
         break;
     case UR_FIELD_TAGS:
         print_tags(out, spec);
@@ -139,7 +166,7 @@ static void print_value(struct ur_text *out, const struct ur_spec_field *field,
     case UR_FIELD_ENUM:
         print_enum(out, field, int_of(spec, field));
         break;
-    case UR_FIELD_NULL:
+    case UR_FIELD_GROUP: /* only an absent one is a value */
         ur_text_format(out, "null");
         break;
     case UR_FIELD_HOSTS:
@@ -156,6 +183,16 @@ static bool is_unused_length(const struct ur_spec *spec, const struct ur_spec_fi
            (field->offset == offsetof(struct ur_spec, train.steps) && spec->train.epochs != 0);
 }
 
+/* An absent group is printed as null, by its own row; a present one by its members' rows. */
+static bool is_unused_group(const struct ur_spec *spec, const struct ur_spec_field *field)
+{
+    if (field->type == UR_FIELD_GROUP)
+        return int_of(spec, field) != 0;
+    const size_t length = (size_t)(strrchr(field->pointer, '/') - field->pointer);
+    const struct ur_spec_field *group = group_field(field->pointer, length);
+    return group != NULL && int_of(spec, group) == 0;
+}
+
 static bool decides_result(const struct ur_spec_field *field)
 {
     return strcmp(field->pointer, "/name") != 0 && strcmp(field->pointer, "/tags") != 0 &&
@@ -169,7 +206,8 @@ static void print_spec(const struct ur_spec *spec, bool result_part, struct ur_t
     struct walk walk = {.out = out, .spec = spec, .first = true};
     ur_text_append(out, "{", 1);
     for (size_t i = 0; i < count; i++) {
-        if (is_unused_length(spec, &fields[i]) || (result_part && !decides_result(&fields[i])))
+        if (is_unused_length(spec, &fields[i]) || is_unused_group(spec, &fields[i]) ||
+            (result_part && !decides_result(&fields[i])))
             continue;
         enter_group_of(&walk, fields[i].pointer);
         const char *key = strrchr(fields[i].pointer, '/') + 1;
@@ -236,22 +274,28 @@ static void schema_enum(struct ur_text *out, const struct ur_spec_field *field)
 }
 
 /* The pattern says what ur_name_valid checks. */
-#define NAME_SCHEMA "\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$\""
+#define NAME_TYPE(type) "\"type\":" type
+#define NAME_PATTERN    ",\"pattern\":\"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$\""
 
 static void schema_field(struct ur_text *out, const struct ur_spec_field *field)
 {
     ur_text_append(out, "{", 1);
     switch (field->type) {
     case UR_FIELD_NAME:
-        ur_text_format(out, "%s", NAME_SCHEMA);
-        if (field->names != NULL)
+        ur_text_format(out, "%s%s",
+                       field->nullable ? NAME_TYPE("[\"string\",\"null\"]")
+                                       : NAME_TYPE("\"string\""),
+                       NAME_PATTERN);
+        if (field->nullable)
+            ur_text_format(out, ",\"default\":null");
+        else if (field->names != NULL)
             ur_text_format(out, ",\"default\":\"%s\"", field->names);
         break;
     case UR_FIELD_TAGS:
         ur_text_format(out,
                        "\"type\":\"array\",\"items\":{%s},\"maxItems\":%d,"
                        "\"uniqueItems\":true,\"default\":[]",
-                       NAME_SCHEMA, (int)UR_MAX_TAGS);
+                       NAME_TYPE("\"string\"") NAME_PATTERN, (int)UR_MAX_TAGS);
         break;
     case UR_FIELD_INT:
     case UR_FIELD_INT64:
@@ -267,8 +311,7 @@ static void schema_field(struct ur_text *out, const struct ur_spec_field *field)
     case UR_FIELD_ENUM:
         schema_enum(out, field);
         break;
-    case UR_FIELD_NULL:
-        ur_text_format(out, "\"type\":\"null\",\"const\":null,\"default\":null");
+    case UR_FIELD_GROUP: /* schema_group has it */
         break;
     case UR_FIELD_HOSTS:
         ur_text_format(out, "\"type\":\"array\",\"const\":[],\"default\":[]");
@@ -290,6 +333,8 @@ void ur_spec_schema(struct ur_text *out)
                         "\"required\":[\"dataset\"],\"additionalProperties\":false,"
                         "\"properties\":{");
     for (size_t i = 0; i < count; i++) {
+        if (fields[i].type == UR_FIELD_GROUP)
+            continue;
         enter_group_of(&walk, fields[i].pointer);
         const char *key = strrchr(fields[i].pointer, '/') + 1;
         print_key(&walk, key, strlen(key));

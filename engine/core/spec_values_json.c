@@ -216,13 +216,33 @@ static void parse_tags(struct ur_spec_parse *parse, const struct ur_spec_field *
     }
 }
 
+/* Zero, of the size that is stored: 0, 0.0, "" or the flag of an absent group. */
+static void store_null(struct ur_spec_parse *parse, const struct ur_spec_field *field)
+{
+    static const char zeros[sizeof(double)];
+    size_t size = sizeof(int32_t);
+    if (field->type == UR_FIELD_NUMBER)
+        size = sizeof(double);
+    if (field->type == UR_FIELD_NAME)
+        size = 1;
+    store(parse, field, zeros, size);
+}
+
+static void parse_group(struct ur_spec_parse *parse, const struct ur_spec_field *field,
+                        const json_t *value)
+{
+    const int32_t given = 1;
+    if (json_is_object(value))
+        store(parse, field, &given, sizeof given);
+    else
+        wrong_kind(parse, field, "an object", value);
+}
+
 void ur_spec_value_parse(struct ur_spec_parse *parse, const struct ur_spec_field *field,
                          const json_t *value)
 {
     if (field->nullable && json_is_null(value)) {
-        static const char zeros[sizeof(double)];
-        store(parse, field, zeros,
-              field->type == UR_FIELD_INT ? sizeof(int32_t) : sizeof(double));
+        store_null(parse, field);
         return;
     }
     switch (field->type) {
@@ -245,9 +265,8 @@ void ur_spec_value_parse(struct ur_spec_parse *parse, const struct ur_spec_field
     case UR_FIELD_ENUM:
         parse_enum(parse, field, value);
         break;
-    case UR_FIELD_NULL:
-        if (!json_is_null(value))
-            ur_field_error_add(parse->errors, field->pointer, "must be null in this version");
+    case UR_FIELD_GROUP:
+        parse_group(parse, field, value);
         break;
     case UR_FIELD_HOSTS:
         if (!json_is_array(value) || json_array_size(value) > 0)

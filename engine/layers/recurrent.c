@@ -89,6 +89,15 @@ static void clear_start(struct ur_recurrent_shape shape, struct ur_recurrent_kep
         memset(kept.c + at, 0, step * sizeof *kept.c);
 }
 
+/* Clears the rows of a block [B][H] for which step t is padding. */
+static void clear_padding(struct ur_recurrent_shape shape, float *block, int32_t t)
+{
+    const size_t hidden = (size_t)shape.hidden;
+    for (size_t row = 0; shape.lengths != NULL && row < (size_t)shape.rows; row++)
+        if (t >= shape.lengths[row])
+            memset(block + row * hidden, 0, hidden * sizeof *block);
+}
+
 /* What a step forward works with. */
 struct pass {
     struct ur_recurrent_shape shape;
@@ -135,6 +144,9 @@ static void step_forward(const struct pass *pass, int32_t t, bool start)
                        pass->weights.bn, kept.h + before, rows, hidden);
         break;
     }
+    clear_padding(shape, kept.h + now, t);
+    if (shape.cell == UR_CELL_LSTM)
+        clear_padding(shape, kept.c + now, t);
 }
 
 void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
@@ -150,6 +162,23 @@ void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_w
     clear_start(shape, kept);
     for (int32_t n = 0; n < shape.steps; n++)
         step_forward(&pass, step_at(shape, n), n == 0);
+}
+
+/* Adds what the output of step t gets to dh. */
+static void add_output(struct ur_recurrent_shape shape, struct ur_output_gradient output,
+                       float *dh, int32_t t)
+{
+    const size_t hidden = (size_t)shape.hidden;
+    if (t < output.first || t >= output.end)
+        return;
+    const float *block = output.blocks + (size_t)(t - output.first) * output.stride;
+    if (!output.at_last) {
+        ur_vec_add(dh, block, step_floats(shape));
+        return;
+    }
+    for (size_t row = 0; row < (size_t)shape.rows; row++)
+        if (t == shape.lengths[row] - 1)
+            ur_vec_add(dh + row * hidden, block + row * hidden, hidden);
 }
 
 /* Turns dh of step t into dgates, and dh into what reaches step t - 1 beside U. */
@@ -191,9 +220,13 @@ static void backward_through_time(struct ur_recurrent_shape shape, const float *
         const int32_t t = step_at(shape, n);
         float *dgates =
             scratch.dgates + (size_t)ur_recurrent_gates(shape.cell) * (size_t)t * step;
-        if (t >= output.first && t < output.end)
-            ur_vec_add(scratch.dh, output.blocks + (size_t)(t - output.first) * output.stride,
-                       step);
+        add_output(shape, output, scratch.dh, t);
+        /* A cell turns gradients of zero into gradients of zero. */
+        clear_padding(shape, scratch.dh, t);
+        if (shape.cell == UR_CELL_LSTM)
+            clear_padding(shape, scratch.dc, t);
+        if (scratch.squares != NULL)
+            ur_vec_squares(&scratch.squares[t], scratch.dh, step);
         cell_backward(shape, kept, scratch, dgates, t);
         if (n > 0 && shape.cell == UR_CELL_GRU)
             ur_packed_add(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);

@@ -7,6 +7,10 @@
  * the steps turns round, and the slot that holds the zero start is the last instead of the
  * first.
  *
+ * Rows may be shorter than T: past its length a row's h, c and every gradient are zero, so what
+ * lies there neither reaches its own steps, which a reversed direction begins at the row's own
+ * last one, nor changes a sum over time.
+ *
  * Shapes: x [T][B][I] in one part, or, above a layer of two directions, in two parts of
  *         [T][B][I/2] each; G gates: LSTM 4 (i f g o), GRU 3 (r z n), RNN 1
  *         gates [T][B][GH] (not for an RNN)   h [T+1][B][H]   c [T+1][B][H], tanh_c [T][B][H]
@@ -31,6 +35,7 @@ struct ur_recurrent_shape {
     enum ur_cell cell;
     enum ur_activation activation; /* RNN */
     bool reversed;                 /* reads the last step first */
+    const int32_t *lengths;        /* [B], 1..T each; NULL: all are T */
 };
 
 struct ur_recurrent_weights {
@@ -49,21 +54,24 @@ struct ur_recurrent_kept {
 
 /* Overwritten, and of no use afterwards. Forward takes packed, and one step of dgates. */
 struct ur_recurrent_scratch {
-    float *packed;  /* ur_recurrent_packed_floats: W and U, later the transpose of U */
-    float *dgates;  /* [T][B][GH] */
-    float *dh, *dc; /* [B][H] */
+    float *packed;   /* ur_recurrent_packed_floats: W and U, later the transpose of U */
+    float *dgates;   /* [T][B][GH] */
+    float *dh, *dc;  /* [B][H] */
+    double *squares; /* [T] or NULL: where backward leaves, for each time step, the sum of the
+                        squares of dL/dh over rows and units */
 };
 
 /*
  * The gradient of the loss with respect to the layer's output, as whoever reads the output
  * hands it back: step first <= t < end has a block [B][H] at blocks + (t - first) * stride,
  * other steps have none. A readout that treats all steps alike has stride 0 and stores one
- * block.
+ * block; at_last: only a row's own last step has it.
  */
 struct ur_output_gradient {
     const float *blocks;
     size_t stride; /* floats */
     int32_t first, end;
+    bool at_last;
 };
 
 /* Where the gradient with respect to the input goes; parts of NULL: nowhere. */

@@ -5,7 +5,7 @@
  *
  * Shapes (T time outermost, B = shard_rows, padded rows have weight zero):
  *     x [T][B][I]   logits [B][C]   labels [B]   row_weights [B]   gradients as the tensor
- * table Cost: three GEMM passes over T*B rows; no allocation, no I/O, no lock. Errors: none
+ * table; of series also lengths [B]: what x holds past a row's length changes nothing. Cost: three GEMM passes over T*B rows; no allocation, no I/O, no lock. Errors: none
  * once planned. Ownership: the caller owns all memory; workspaces are carved from an arena.
  * Threads: a model is read-only and shared; a workspace belongs to one thread at a time.
  * Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997, with the forget
@@ -14,6 +14,7 @@
 #ifndef UNROLL_MODEL_MODEL_H
 #define UNROLL_MODEL_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,9 +27,12 @@ struct ur_model {
     struct ur_params params;
     int32_t steps, width, hidden, classes, shard_rows;
     int32_t layers, directions;
+    bool series; /* rows have lengths of their own */
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
+    double dropout; /* of what each layer hands on; 0: none */
+    uint64_t seed;  /* of its masks */
 };
 
 struct ur_workspace; /* workspace.h */
@@ -41,6 +45,11 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
  * workspace->logits. */
 void ur_model_forward(const struct ur_model *model, const float *weights, const float *x,
                       struct ur_workspace *workspace);
+
+/* The same as training does it: with dropout, whose masks belong to the samples and epochs in
+ * the workspace. What backward then does follows the last forward. */
+void ur_model_forward_training(const struct ur_model *model, const float *weights,
+                               const float *x, struct ur_workspace *workspace);
 
 /*
  * Softmax cross-entropy of the logits in the workspace. Writes (softmax - onehot) * row_weight

@@ -44,6 +44,7 @@ static double factor(const struct ur_spec *spec, int32_t k, int32_t count)
 {
     switch ((enum ur_schedule)spec->train.schedule) {
     case UR_SCHEDULE_CONSTANT:
+    case UR_SCHEDULE_PLATEAU:
         break;
     case UR_SCHEDULE_STEP:
         return ur_scalar_power(spec->train.gamma, k / spec->train.step_size);

@@ -24,7 +24,8 @@
 enum ur_cell { UR_CELL_LSTM, UR_CELL_RNN, UR_CELL_GRU };
 enum ur_activation { UR_ACTIVATION_TANH, UR_ACTIVATION_RELU, UR_ACTIVATION_LINEAR };
 enum ur_readout { UR_READOUT_LAST, UR_READOUT_MEAN, UR_READOUT_FINAL, UR_READOUT_MAX };
-enum ur_init { UR_INIT_GLOROT, UR_INIT_NORMAL };
+enum ur_init { UR_INIT_GLOROT, UR_INIT_NORMAL, UR_INIT_ORTHOGONAL, UR_INIT_PYTORCH };
+enum ur_scan { UR_SCAN_ROWS, UR_SCAN_COLUMNS };
 enum ur_optimizer {
     UR_OPTIMIZER_SGD,
     UR_OPTIMIZER_MOMENTUM,
@@ -38,7 +39,8 @@ enum ur_schedule {
     UR_SCHEDULE_STEP,
     UR_SCHEDULE_EXPONENTIAL,
     UR_SCHEDULE_COSINE,
-    UR_SCHEDULE_ONECYCLE
+    UR_SCHEDULE_ONECYCLE,
+    UR_SCHEDULE_PLATEAU
 };
 enum ur_numerics {
     UR_NUMERICS_AUTO,
@@ -57,6 +59,7 @@ struct ur_spec {
         int32_t count; /* generated sets: training images; a sixth as many test images come on
                           top */
         int64_t seed;  /* generated sets: which images */
+        int32_t fresh; /* generated sets: other images every epoch */
     } data;
 
     struct {
@@ -70,7 +73,7 @@ struct ur_spec {
         double dropout;
         int32_t projection;
         int32_t init; /* enum ur_init */
-        int32_t scan;
+        int32_t scan; /* enum ur_scan */
     } model;
 
     struct {
@@ -96,9 +99,23 @@ struct ur_spec {
         double pct_start;
         double div_factor;
         double final_div_factor;
+        int32_t patience; /* plateau: epochs */
         double clip_norm; /* 0: none (null in JSON) */
         double label_smoothing;
-        int32_t validation; /* samples held back from training */
+        struct {
+            int32_t on; /* 0: null in JSON */
+            double shift, rotate, scale, shear, elastic;
+        } augment;
+        double ema;                      /* 0: none (null in JSON) */
+        int32_t validation;              /* samples held back from training */
+        char evaluate_on[UR_NAME_BYTES]; /* "": none (null in JSON) */
+        struct {
+            int32_t on; /* 0: null in JSON */
+            int32_t patience;
+            double min_delta;
+        } early_stopping;
+        int32_t time_budget_s; /* 0: none (null in JSON) */
+        int32_t truncate_bptt; /* time steps; 0: all (null in JSON) */
     } train;
 
     struct {
@@ -107,6 +124,7 @@ struct ur_spec {
         int32_t priority;
         int32_t checkpoint_s;
         int32_t display_every;
+        int32_t insight_every; /* steps between records of gradients and gates; 0: none */
     } run;
 };
 
@@ -131,7 +149,7 @@ enum ur_field_type {
     UR_FIELD_NUMBER,
     UR_FIELD_BOOL,
     UR_FIELD_ENUM,
-    UR_FIELD_NULL,
+    UR_FIELD_GROUP, /* an object or null; its members' rows follow, the flag says which */
     UR_FIELD_HOSTS
 };
 
@@ -143,7 +161,7 @@ struct ur_spec_field {
         offset; /* into struct ur_spec; SIZE_MAX: nothing is stored (the field has one value) */
     double low, high; /* numbers; low excluded where open_low, high where open_high */
     bool open_low, open_high;
-    bool nullable;     /* null means the stored value 0 */
+    bool nullable;     /* null means the stored value 0, or "" */
     double standard;   /* the default; an index into names for an enum */
     const char *names; /* enum values, separated by blanks */
     const char *unit;  /* "rows", "s", "" */

@@ -31,13 +31,13 @@ static void write_default(const struct ur_spec_field *field, struct ur_text *out
     bool whole = field->type == UR_FIELD_INT || field->type == UR_FIELD_INT64;
     if (strcmp(field->pointer, "/dataset") == 0)
         ur_text_format(out, "required");
+    else if (field->nullable && !(field->standard > 0))
+        ur_text_format(out, "`null`");
     else if (field->type == UR_FIELD_NAME)
         ur_text_format(out, "`\"%s\"`", field->names);
     else if (field->type == UR_FIELD_ENUM)
         ur_text_format(out, "`\"%s\"`",
                        ur_spec_enum_name(field->pointer, (int32_t)field->standard, name));
-    else if (field->type == UR_FIELD_NULL || (field->nullable && !(field->standard > 0)))
-        ur_text_format(out, "`null`");
     else if (field->type == UR_FIELD_BOOL)
         ur_text_format(out, "`%s`", field->standard > 0 ? "true" : "false");
     else if (whole || field->type == UR_FIELD_NUMBER)
@@ -51,7 +51,9 @@ static void write_range(const struct ur_spec_field *field, struct ur_text *out)
     const char *unit = field->unit != NULL && field->unit[0] != '\0' ? field->unit : NULL;
     char name[UR_NAME_BYTES];
     if (field->type == UR_FIELD_NAME) {
-        ur_text_format(out, "a name");
+        ur_text_format(out, "a name%s", field->nullable ? ", or null" : "");
+    } else if (field->type == UR_FIELD_GROUP) {
+        ur_text_format(out, "an object, or null");
     } else if (field->type == UR_FIELD_TAGS) {
         ur_text_format(out, "up to 16 names");
     } else if (field->type == UR_FIELD_ENUM) {

@@ -19,7 +19,8 @@ static enum ur_status parse(const char *json, struct ur_spec *spec, struct ur_er
     return ur_spec_parse(spec, json, strlen(json), &wrong, error);
 }
 
-/* Writes {"dataset":"mnist", ...} with one more field: the value at a pointer. */
+/* Writes {"dataset":"mnist", ...} with one more field: the value at a pointer. A projection may
+ * have any size in its range only below the largest of layers. */
 static void with_field(char *out, size_t size, const char *pointer, const char *value)
 {
     struct ur_text text;
@@ -27,12 +28,13 @@ static void with_field(char *out, size_t size, const char *pointer, const char *
     ur_text_format(&text, "{%s",
                    strcmp(pointer, "/dataset") == 0 ? "" : "\"dataset\":\"mnist\",");
     int depth = 0;
+    const bool projects = strcmp(pointer, "/model/projection") == 0;
     for (const char *at = pointer; *at != '\0'; depth++) {
         size_t length = strcspn(at + 1, "/");
         ur_text_format(&text, "%s\"%.*s\":", depth > 0 ? "{" : "", (int)length, at + 1);
         at += length + 1;
     }
-    ur_text_format(&text, "%s", value);
+    ur_text_format(&text, "%s%s", value, projects ? ",\"hidden\":4096" : "");
     for (; depth > 0; depth--)
         ur_text_append(&text, "}", 1);
     assert_false(text.failed);
@@ -105,7 +107,7 @@ static void test_contract_example(void **state)
     (void)state;
     static const char json[] =
         "{\"name\":\"lstm-mnist\",\"tags\":[\"demo\"],\"dataset\":\"mnist\","
-        "\"data\":{\"count\":60000,\"seed\":1},"
+        "\"data\":{\"count\":60000,\"seed\":1,\"fresh\":false},"
         "\"model\":{\"cell\":\"lstm\",\"hidden\":128,\"layers\":1,\"bidirectional\":false,"
         "\"activation\":\"tanh\",\"readout\":\"last\",\"forget_bias\":1,\"dropout\":0,"
         "\"projection\":0,\"init\":\"glorot\",\"scan\":\"rows\"},"
@@ -115,11 +117,11 @@ static void test_contract_example(void **state)
         "\"alpha\":0.99,\"weight_decay\":0},"
         "\"schedule\":{\"name\":\"constant\",\"warmup_steps\":0,\"step_size\":1000,"
         "\"gamma\":0.1,\"min_factor\":0,\"pct_start\":0.3,\"div_factor\":25,"
-        "\"final_div_factor\":10000},\"clip_norm\":null,\"label_smoothing\":0,"
+        "\"final_div_factor\":10000,\"patience\":3},\"clip_norm\":null,\"label_smoothing\":0,"
         "\"augment\":null,\"ema\":null,\"validation\":5000,\"evaluate_on\":null,"
         "\"early_stopping\":null,\"time_budget_s\":null,\"truncate_bptt\":null},"
         "\"run\":{\"threads\":0,\"ranks\":1,\"hosts\":[],\"priority\":0,\"checkpoint_s\":60,"
-        "\"display_every\":10}}";
+        "\"display_every\":10,\"insight_every\":0}}";
     struct ur_spec spec;
     struct ur_error error;
     struct ur_text text;
@@ -185,7 +187,7 @@ static void test_every_wrong_type(void **state)
     const struct ur_spec_field *fields = ur_spec_fields(&count);
     for (size_t i = 0; i < count; i++) {
         for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
-            bool takes_null = fields[i].nullable || fields[i].type == UR_FIELD_NULL;
+            bool takes_null = fields[i].nullable;
             bool takes_true = fields[i].type == UR_FIELD_BOOL && fields[i].low < fields[i].high;
             bool takes_half = fields[i].type == UR_FIELD_NUMBER && fields[i].low <= -0.5;
             if ((takes_null && strcmp(values[v], "null") == 0) ||
@@ -194,6 +196,8 @@ static void test_every_wrong_type(void **state)
                 continue;
             if (fields[i].type == UR_FIELD_TAGS && strcmp(values[v], "[[]]") == 0)
                 continue; /* wrong inside, at /tags/0 */
+            if (fields[i].type == UR_FIELD_GROUP && strcmp(values[v], "{\"a\":1}") == 0)
+                continue; /* wrong inside, at a */
             assert_bad(fields[i].pointer, values[v], NULL);
         }
     }
@@ -211,8 +215,9 @@ static void test_sentences(void **state)
     assert_bad("/train/optimizer/beta1", "1", "must be at least 0 and below 1, got 1");
     assert_bad("/train/optimizer/name", "\"lion\"",
                "must be one of sgd, momentum, nesterov, rmsprop, adam, adamw, got \"lion\"");
-    assert_bad("/train/schedule/name", "\"plateau\"",
-               "must be one of constant, step, exponential, cosine, onecycle, got \"plateau\"");
+    assert_bad("/train/schedule/name", "\"linear\"",
+               "must be one of constant, step, exponential, cosine, onecycle, plateau, got "
+               "\"linear\"");
     assert_bad("/train/schedule/gamma", "0", "must be 1e-06..1, got 0");
     assert_bad("/train/clip_norm", "true", "must be a number or null, got true");
     assert_bad("/model/layers", "9", "must be 1..8, got 9");
@@ -222,7 +227,12 @@ static void test_sentences(void **state)
     assert_bad("/run/ranks", "2", "must be 1 in this version");
     assert_bad("/model/readout", "\"max\\u001b[2J\"",
                "must be one of last, mean, final, max, got \"max?[2J\"");
-    assert_bad("/train/augment", "{}", "must be null in this version");
+    assert_bad("/train/augment", "true", "must be an object or null, got true");
+    assert_bad("/train/augment/shift", "14.5", "must be 0..14, got 14.5");
+    assert_bad("/train/augment/turn", "1", "is not a field of a job");
+    assert_bad("/train/ema", "1", "must be above 0 and below 1, got 1");
+    assert_bad("/train/evaluate_on", "7", "must be a string or null, got a number");
+    assert_bad("/train/early_stopping/patience", "0", "must be 1..100000, got 0");
     assert_bad("/run/hosts", "[\"a\"]", "must be [] in this version");
     assert_bad("/model", "[]", "must be an object, got a list");
     assert_bad("/train/optimizer", "\"adam\"", "must be an object, got a string");
@@ -412,7 +422,9 @@ static bool other_value(const struct ur_spec_field *field, char out[80])
     case UR_FIELD_BOOL:
         ur_copy(out, 80, "true");
         return field->low < field->high;
-    case UR_FIELD_NULL:
+    case UR_FIELD_GROUP:
+        ur_copy(out, 80, "{}");
+        return true;
     case UR_FIELD_HOSTS:
         break;
     }
@@ -464,6 +476,55 @@ static void test_printing_keeps_every_field(void **state)
     ur_text_release(&plain);
     ur_text_release(&text);
     ur_text_release(&result);
+}
+
+/* A group that may be null: absent, null, empty and filled. */
+static void test_groups_that_may_be_null(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *given, *printed;
+    } cases[] = {
+        {"null", "\"early_stopping\":null,"},
+        {"{}", "\"early_stopping\":{\"patience\":5,\"min_delta\":0},"},
+        {"{\"patience\":2}", "\"early_stopping\":{\"patience\":2,\"min_delta\":0},"},
+    };
+    struct ur_text text;
+    ur_text_init(&text, ROOM);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ur_spec spec;
+        assert_good("/train/early_stopping", cases[i].given, &spec);
+        assert_int_equal(spec.train.early_stopping.on, i > 0);
+        ur_text_reset(&text);
+        ur_spec_print(&spec, &text);
+        assert_non_null(strstr(ur_text_get(&text), cases[i].printed));
+    }
+    ur_text_release(&text);
+}
+
+static void assert_bad_document(const char *json, const char *pointer, const char *detail)
+{
+    struct ur_spec spec;
+    struct ur_error error;
+    assert_int_equal(parse(json, &spec, &error), UR_INVALID_SPEC);
+    assert_int_equal(wrong.count, 1);
+    assert_string_equal(wrong.items[0].pointer, pointer);
+    assert_string_equal(wrong.items[0].detail, detail);
+}
+
+static void test_fields_that_need_each_other(void **state)
+{
+    (void)state;
+    assert_bad_document("{\"dataset\":\"m\",\"model\":{\"cell\":\"gru\",\"projection\":8}}",
+                        "/model/projection", "must be 0 unless /model/cell is lstm");
+    assert_bad_document("{\"dataset\":\"m\",\"model\":{\"hidden\":8,\"projection\":8}}",
+                        "/model/projection", "must be below /model/hidden, which is 8, got 8");
+    assert_bad_document(
+        "{\"dataset\":\"m\",\"train\":{\"validation\":0,\"early_stopping\":{}}}",
+        "/train/early_stopping", "must be null where /train/validation is 0");
+    assert_bad_document(
+        "{\"dataset\":\"m\",\"train\":{\"validation\":0,\"schedule\":{\"name\":\"plateau\"}}}",
+        "/train/schedule/name", "must not be plateau where /train/validation is 0");
 }
 
 static void test_numbers_print_shortest(void **state)
@@ -607,6 +668,8 @@ int main(void)
         cmocka_unit_test(test_bad_json),
         cmocka_unit_test(test_depth_and_size),
         cmocka_unit_test(test_printing_keeps_every_field),
+        cmocka_unit_test(test_groups_that_may_be_null),
+        cmocka_unit_test(test_fields_that_need_each_other),
         cmocka_unit_test(test_numbers_print_shortest),
         cmocka_unit_test(test_schema_says_what_the_table_says),
         cmocka_unit_test(test_every_failing_allocation),

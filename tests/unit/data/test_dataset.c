@@ -64,7 +64,7 @@ static void test_idx_set(void **state)
     assert_int_equal(open_named(&dataset, "tiny", folder.path, &error), UR_OK);
     assert_string_equal(dataset.name, "tiny");
     assert_string_equal(dataset.kind, "idx");
-    const struct ur_data_shape shape = {2, 3, 3, 6, 4};
+    const struct ur_data_shape shape = {2, 3, 3, 6, 4, 0};
     assert_memory_equal(&dataset.shape, &shape, sizeof shape);
     assert_int_equal(dataset.train_x[35], 35);
     assert_int_equal(dataset.test_x[8], 1);
@@ -305,7 +305,7 @@ static void test_digits(void **state)
                                          .progress = note_progress,
                                          .context = &done};
     assert_int_equal(ur_dataset_open(&dataset, &request, &error), UR_OK);
-    const struct ur_data_shape shape = {28, 28, 10, 1200, 200};
+    const struct ur_data_shape shape = {28, 28, 10, 1200, 200, 0};
     assert_memory_equal(&dataset.shape, &shape, sizeof shape);
     assert_string_equal(dataset.kind, "digits");
     assert_true(done == 1);

@@ -16,8 +16,8 @@ enum { PICTURES = 9, MAX_PIXELS = 28 * 28, CLASSES = 10 };
 
 static uint8_t pictures[PICTURES * MAX_PIXELS];
 
-static const struct ur_data_shape mnist = {28, 28, CLASSES, 100, 10};
-static const struct ur_data_shape small = {7, 5, 3, 100, 10};
+static const struct ur_data_shape mnist = {28, 28, CLASSES, 100, 10, 0};
+static const struct ur_data_shape small = {7, 5, 3, 100, 10, 0};
 
 static double sigmoid(double value)
 {

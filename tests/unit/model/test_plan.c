@@ -47,8 +47,10 @@ static void check(const struct job *job)
     assert_int_equal(plan.n_parameters, model.params.n_parameters);
     assert_int_equal(plan.params_bytes, params.used);
     assert_int_equal(plan.work_bytes, work.used);
-    assert_int_equal(plan.data_bytes, (size_t)(job->shape.n_train + job->shape.n_test) *
-                                          (size_t)(job->shape.steps * job->shape.width + 2));
+    const int32_t values = job->shape.steps * job->shape.width;
+    assert_int_equal(plan.data_bytes,
+                     (size_t)(job->shape.n_train + job->shape.n_test) *
+                         (size_t)(job->shape.series ? 4 * values + 4 : values + 2));
     /* A checkpoint and a model are put together in memory. */
     assert_true(plan.base_bytes > 4 * model.params.n_floats * sizeof(float));
     assert_int_equal(plan.total_bytes,
@@ -87,9 +89,13 @@ static void test_plan_of_every_cell_and_stack(void **state)
         job.spec.model.bidirectional = k / 3 % 2;
         job.spec.model.readout = k / 6 % 4;
         job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
+        job.spec.model.dropout = k % 5 == 4 ? 0.5 : 0.0;
         job.spec.model.hidden = 1 + k * 5 % 23;
         job.shape.width = 1 + k * 7 % 31;
         job.shape.steps = 1 + k % 5;
+        check(&job);
+        job.shape.series = 1;
+        job.shape.n_train = k;
         check(&job);
     }
 }
@@ -101,8 +107,8 @@ static void test_largest_job_does_not_wrap_around(void **state)
     job.spec.model.hidden = UR_MAX_HIDDEN;
     job.spec.train.batch = UR_MAX_BATCH;
     job.spec.train.shard_rows = UR_MAX_SHARD_ROWS;
-    job.shape = (struct ur_data_shape){UR_MAX_STEPS_PER_ROW, UR_MAX_WIDTH, UR_MAX_CLASSES,
-                                       INT32_MAX, INT32_MAX};
+    job.shape = (struct ur_data_shape){
+        UR_MAX_STEPS_PER_ROW, UR_MAX_WIDTH, UR_MAX_CLASSES, INT32_MAX, INT32_MAX, 0};
     job.threads = UR_MAX_THREADS;
     struct ur_plan plan;
     assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, NULL),
