@@ -106,8 +106,17 @@ static size_t packed_floats(const struct dimensions *d)
     const size_t above = d->layers > 1 ? d->directions * d->hidden : 0;
     const size_t inputs = d->width > above ? d->width : above;
     const size_t forward = packed(inputs, d->gates) + packed(d->hidden, d->gates);
-    const size_t backward = packed(d->gates, d->hidden);
+    const size_t first = packed(d->gates, d->width);
+    const size_t other = above > 0 ? d->directions * packed(d->gates, d->hidden) : 0;
+    const size_t backward = packed(d->gates, d->hidden) + (first > other ? first : other);
     return forward > backward ? forward : backward;
+}
+
+/* Time steps of a block of layers/recurrent.h. */
+static size_t block_steps(const struct dimensions *d)
+{
+    const size_t full = d->rows < 256 ? 256 / d->rows : 1;
+    return d->steps < full ? d->steps : full;
 }
 
 /* What dropout leaves of each layer but the top one, of the readout, and its masks. */
@@ -127,7 +136,7 @@ static size_t workspace_bytes(const struct dimensions *d)
         piece(d->steps * d->rows * d->width) + (2 + d->lengths) * piece(d->rows);
     const size_t kept = d->layers * d->directions * kept_bytes(d);
     const size_t ends = 2 * piece(d->rows * d->classes) + 2 * d->directions * piece(state);
-    const size_t scratch = piece(d->steps * d->rows * d->gates) + 2 * piece(state) +
+    const size_t scratch = piece(block_steps(d) * d->rows * d->gates) + 2 * piece(state) +
                            d->dy * d->directions * piece(d->steps * state);
     return input + kept + ends + scratch + piece(packed_floats(d)) + dropout_bytes(d);
 }

@@ -1,7 +1,8 @@
 /*
  * One recurrent layer in one direction over all T steps of a shard: the grid that is cut into
  * products and cells. Forward runs step by step while a step's gates are in the cache: x W, h
- * U, cell. Backward's sums over time are single products over T*B rows.
+ * U, cell. Backward takes a few steps at a time: once their gradients stand in the cache, all
+ * that sums over time adds them up, and the layer below gets its share.
  *
  * The other direction is index arithmetic: time stays where it is in memory, only the order of
  * the steps turns round, and the slot that holds the zero start is the last instead of the
@@ -54,8 +55,8 @@ struct ur_recurrent_kept {
 
 /* Overwritten, and of no use afterwards. Forward takes packed, and one step of dgates. */
 struct ur_recurrent_scratch {
-    float *packed;   /* ur_recurrent_packed_floats: W and U, later the transpose of U */
-    float *dgates;   /* [T][B][GH] */
+    float *packed;   /* ur_recurrent_packed_floats: W and U, later their transposes */
+    float *dgates;   /* [ur_recurrent_block_steps][B][GH] */
     float *dh, *dc;  /* [B][H] */
     double *squares; /* [T] or NULL: where backward leaves, for each time step, the sum of the
                         squares of dL/dh over rows and units */
@@ -87,6 +88,9 @@ struct ur_recurrent_gradients {
 
 /* Gives G. */
 int32_t ur_recurrent_gates(enum ur_cell cell);
+
+/* Gives the time steps that backward works on before it adds up what they leave. */
+int32_t ur_recurrent_block_steps(int32_t steps, int32_t rows);
 
 /* Gives the floats of scratch.packed. */
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape);
