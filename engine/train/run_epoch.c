@@ -123,6 +123,9 @@ enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error)
     history->sums = (struct ur_history_sums){0};
     history->epoch = record.epoch;
     history->epoch_seconds = history->seconds;
+    ur_plateau_advance(&history->plateau, run->request->spec, run->validation.loss);
+    ur_stopping_advance(&history->stopping, run->request->spec, run->validation.accuracy);
+    run->team.rate_factor = history->plateau.factor;
     run->observer->epoch(run->observer->context, &record);
     return keep_if_best(run, error);
 }

@@ -60,6 +60,7 @@ enum ur_status ur_team_init(struct ur_team *team, const struct ur_subject *subje
         .n_shards = ur_shard_count(spec->train.batch, spec->train.shard_rows),
         .n_chunks = ur_chunk_count(n_floats),
         .steps = ur_train_steps(spec, subject->order->n_train),
+        .rate_factor = 1,
     };
     team->threads = threads < team->n_shards ? threads : team->n_shards;
     struct ur_plan plan;
@@ -175,7 +176,7 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
                                      .step = step,
                                      .batch = spec->train.batch,
                                      .label_smoothing = (float)spec->train.label_smoothing};
-    const double rate = ur_schedule_rate(spec, team->steps, step + 1);
+    const double rate = team->rate_factor * ur_schedule_rate(spec, team->steps, step + 1);
     const struct ur_update update = ur_update_prepare(spec, rate, step + 1);
     struct ur_step_outcome result = {0};
     int32_t next = 0; /* the first shard that nobody has taken */

@@ -47,7 +47,8 @@ struct ur_team {
     int32_t threads; /* that work: never more than there are shards */
     int32_t n_shards;
     int32_t n_chunks;
-    int32_t steps;          /* of the whole run: schedules are stretched over them */
+    int32_t steps;      /* of the whole run: schedules are stretched over them */
+    double rate_factor; /* of every rate that the schedule gives; 1 unless somebody sets it */
     struct ur_arena params; /* weights, moments, gradients: exactly the plan's params_bytes */
     struct ur_arena work;   /* workspaces: exactly the plan's work_bytes */
     float *weights;

@@ -103,6 +103,7 @@ static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct u
 static enum ur_status begin(struct ur_run *run, size_t memory_bytes, struct ur_error *error)
 {
     bool found = false, fell_back = false;
+    run->history = ur_history_start();
     run->saved_step = -1;
     run->validation_step = -1;
     run->keep_previous = true;
