@@ -8,6 +8,7 @@
 #include "layers/cell_gru.h"
 #include "layers/cell_lstm.h"
 #include "layers/cell_rnn.h"
+#include "layers/projection.h"
 
 /* Columns of W and U. */
 static int32_t columns(struct ur_recurrent_shape shape)
@@ -18,7 +19,7 @@ static int32_t columns(struct ur_recurrent_shape shape)
 /* Floats in one time step of an array that holds h. */
 static size_t step_floats(struct ur_recurrent_shape shape)
 {
-    return (size_t)shape.rows * (size_t)shape.hidden;
+    return (size_t)shape.rows * (size_t)ur_recurrent_units(shape);
 }
 
 static int32_t part_width(struct ur_recurrent_shape shape)
@@ -51,6 +52,8 @@ const float *ur_recurrent_output(struct ur_recurrent_shape shape, struct ur_recu
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape)
 {
     const int32_t gates = columns(shape);
+    if (shape.projection > 0)
+        return ur_projection_packed_floats(shape);
     const size_t forward =
         ur_packed_floats(shape.width, gates) + ur_packed_floats(shape.hidden, gates);
     const size_t backward = ur_packed_floats(gates, shape.hidden);
@@ -141,6 +144,10 @@ void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_w
                           struct ur_recurrent_input input, struct ur_recurrent_kept kept,
                           struct ur_recurrent_scratch scratch)
 {
+    if (shape.projection > 0) {
+        ur_projection_forward(shape, weights, input, kept, scratch);
+        return;
+    }
     float *w = scratch.packed;
     float *u = scratch.packed + ur_packed_floats(shape.width, columns(shape));
     const struct pass pass = {shape, weights, input, kept, w, u, scratch.dgates};
@@ -241,6 +248,10 @@ void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_
                            struct ur_recurrent_scratch scratch,
                            struct ur_recurrent_gradients gradients)
 {
+    if (shape.projection > 0) {
+        ur_projection_backward(shape, weights, input, kept, output, scratch, gradients);
+        return;
+    }
     const int32_t all = shape.steps * shape.rows;
     const int32_t gates = columns(shape);
 
