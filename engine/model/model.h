@@ -28,6 +28,8 @@ struct ur_model {
     int32_t steps, width, hidden, classes, shard_rows;
     int32_t layers, directions;
     bool series; /* rows have lengths of their own */
+    int32_t projection; /* 0: none */
+    int32_t output;     /* R: units that one direction of a layer hands on, H or projection */
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
