@@ -13,7 +13,7 @@
 /*
  * What a worker holds besides its arenas and its data: program and libraries; for each thread
  * its stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of
- * three arrays of parameters and a model of one. docs/decisions/0004-memory-plan.md has the
+ * three arrays of parameters (four with /train/ema) and a model of one. docs/decisions/0004-memory-plan.md has the
  * measurement.
  */
 enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
@@ -239,8 +239,10 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     const size_t shards = ((size_t)spec->train.batch + d.rows - 1) / d.rows;
     const size_t workers = (size_t)threads < shards ? (size_t)threads : shards;
     const size_t sequences = (size_t)shape->n_train + (size_t)shape->n_test;
+    const size_t means = spec->train.ema > 0; /* a running mean of the weights */
     const size_t arrays =
-        3 + shards; /* weights, two moments whatever the optimizer, a gradient a shard */
+        3 + means +
+        shards; /* weights, two moments whatever the optimizer, a gradient a shard */
 
     plan->n_parameters = parameters(&d, itself);
     plan->params_bytes = times(parameters(&d, piece), arrays);
@@ -249,7 +251,7 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
         plan->work_bytes = plus(plan->work_bytes, insight_bytes(&d, shards));
     plan->data_bytes = times(sequences, sequence_bytes(shape));
     plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
-                       times(parameters(&d, piece), PLAN_FILE_ARRAYS);
+                       times(parameters(&d, piece), PLAN_FILE_ARRAYS + means);
     plan->total_bytes = plus(plus(plan->params_bytes, plan->work_bytes),
                              plus(plan->data_bytes, plan->base_bytes));
     plan->model_bytes = plus(times(plan->n_parameters, sizeof(float)), PLAN_MODEL_BYTES);

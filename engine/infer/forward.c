@@ -9,6 +9,7 @@
 #include "kernels/softmax.h"
 #include "kernels/vec.h"
 #include "model/params.h"
+#include "unroll/digest.h"
 
 /* Multiples of H in a row of W. */
 static int32_t gates_of(enum ur_cell cell)
@@ -127,7 +128,7 @@ static enum ur_status fill(struct ur_forward *forward, const struct ur_checkpoin
         return status;
     float *weights = carve(forward, params, &forward->arena);
     struct ur_error cause = {0};
-    status = ur_checkpoint_unpack(file, params, file->weights, weights, &cause);
+    status = ur_checkpoint_unpack(file, params, ur_checkpoint_result(file), weights, &cause);
     return status == UR_OK ? UR_OK : bad_model(error, status, &cause);
 }
 
@@ -158,7 +159,8 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     forward->gates = gates_of(forward->cell);
     forward->activation = (enum ur_activation)spec.model.activation;
     forward->readout = (enum ur_readout)spec.model.readout;
-    memcpy(forward->weights_sha256, file.info.weights_sha256, sizeof forward->weights_sha256);
+    ur_digest_hex(ur_checkpoint_result(&file), params.n_parameters * sizeof(float),
+                  forward->weights_sha256);
     status = fill(forward, &file, &params, error);
 out:
     ur_checkpoint_close(&file);

@@ -208,6 +208,45 @@ static void expect_bad(const unsigned char *bytes, size_t n_bytes)
     assert_null(forward.arena.base);
 }
 
+/* A checkpoint of a job with a running mean: that, and not the weights, is what answers. */
+static void test_the_running_mean_answers(void **state)
+{
+    (void)state;
+    struct model_file model;
+    struct ur_forward forward;
+    struct ur_checkpoint_file parsed;
+    char digest[UR_SHA256_HEX_BYTES];
+    const struct ur_data_shape shape = {3, 4, 2, 10, 10};
+    model_file_make(&model, 2, shape, UR_READOUT_LAST, 1);
+    unsigned char *copy = malloc(model.n_bytes);
+    memcpy(copy, model.bytes, model.n_bytes);
+    assert_int_equal(ur_checkpoint_parse(&parsed, copy, model.n_bytes, NULL), UR_OK);
+    float *zeros = calloc(model.params.n_floats, sizeof *zeros);
+    char *spec_json = strndup(parsed.spec_json, parsed.spec_bytes);
+    const struct ur_checkpoint_content content = {.kind = UR_FILE_CHECKPOINT,
+                                                  .spec_json = spec_json,
+                                                  .info = parsed.info,
+                                                  .params = &model.params,
+                                                  .weights = zeros,
+                                                  .adam_m = zeros,
+                                                  .adam_v = zeros,
+                                                  .ema = model.weights};
+    const size_t n_bytes = ur_checkpoint_bytes(&content);
+    unsigned char *bytes = malloc(n_bytes);
+    assert_int_equal(ur_checkpoint_encode(&content, bytes, NULL), UR_OK);
+    assert_int_equal(ur_forward_load(&forward, bytes, n_bytes, 1, NULL), UR_OK);
+    ur_params_digest(&model.params, model.weights, digest);
+    assert_string_equal(forward.weights_sha256, digest);
+    assert_memory_equal(forward.arena.base, model.weights,
+                        model.params.n_floats * sizeof(float));
+    ur_forward_release(&forward);
+    ur_checkpoint_close(&parsed);
+    free(bytes);
+    free(zeros);
+    free(spec_json);
+    model_file_free(&model);
+}
+
 static void test_truncated_anywhere(void **state)
 {
     (void)state;
@@ -267,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_against_training),
         cmocka_unit_test(test_company_changes_no_bit),
         cmocka_unit_test(test_every_network),
+        cmocka_unit_test(test_the_running_mean_answers),
         cmocka_unit_test(test_truncated_anywhere),
         cmocka_unit_test(test_lies_about_shapes),
         cmocka_unit_test(test_release_accepts_nothing),
