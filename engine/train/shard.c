@@ -10,7 +10,7 @@ struct ur_shard_sums ur_shard_train(const struct ur_shard_job *job, int32_t shar
 {
     int32_t rows = job->model->shard_rows;
     ur_batch_fill(job->order, job->dataset, job->step, shard * rows, rows, workspace->x,
-                  workspace->labels, workspace->row_weights);
+                  workspace->labels, workspace->row_weights, workspace->lengths);
     ur_model_forward(job->model, job->weights, workspace->x, workspace);
     struct ur_shard_sums sums =
         ur_model_smoothed_loss(job->model, workspace->labels, workspace->row_weights,
