@@ -42,25 +42,35 @@ static size_t piece(size_t count)
     return bytes / UR_ARENA_ALIGN * UR_ARENA_ALIGN;
 }
 
+/* The same of single bytes. */
+static size_t byte_piece(size_t count)
+{
+    return piece((count + 3) / 4);
+}
+
 /* The dimensions as size_t, all at least 1 but dy. */
 struct dimensions {
     size_t steps, width, classes, rows, hidden, gates;
+    size_t output; /* units that one direction of a layer hands on */
     size_t layers, directions;
     size_t dy;      /* layers' worth of output gradients in memory at once */
     size_t lengths; /* arrays of a length each row */
     enum ur_cell cell;
+    bool projected;
+    bool dropout;
 };
 
 /* Adds up tensors, as floats or as the bytes of an array whose tensors start on 64-byte
  * boundaries. */
 static size_t parameters(const struct dimensions *d, size_t size_of(size_t count))
 {
-    size_t sum = size_of(d->directions * d->hidden * d->classes) + size_of(d->classes);
+    size_t sum = size_of(d->directions * d->output * d->classes) + size_of(d->classes);
     for (size_t layer = 0; layer < d->layers; layer++) {
-        const size_t inputs = layer == 0 ? d->width : d->directions * d->hidden;
+        const size_t inputs = layer == 0 ? d->width : d->directions * d->output;
         const size_t bn = d->cell == UR_CELL_GRU ? size_of(d->hidden) : 0;
-        sum += d->directions * (size_of(inputs * d->gates) + size_of(d->hidden * d->gates) +
-                                size_of(d->gates) + bn);
+        const size_t p = d->projected ? size_of(d->hidden * d->output) : 0;
+        sum += d->directions * (size_of(inputs * d->gates) + size_of(d->output * d->gates) +
+                                size_of(d->gates) + bn + p);
     }
     return sum;
 }
@@ -80,7 +90,8 @@ static size_t packed(size_t inner, size_t columns)
 static size_t kept_bytes(const struct dimensions *d)
 {
     const size_t state = d->rows * d->hidden;
-    const size_t every = piece(d->steps * state), h = piece((d->steps + 1) * state);
+    const size_t every = piece(d->steps * state), c = piece((d->steps + 1) * state);
+    const size_t h = piece((d->steps + 1) * d->rows * d->output);
     const size_t gates = piece(d->steps * d->rows * d->gates);
     switch (d->cell) {
     case UR_CELL_RNN:
@@ -90,29 +101,54 @@ static size_t kept_bytes(const struct dimensions *d)
     case UR_CELL_LSTM:
         break;
     }
-    return gates + 2 * h + every;
+    return gates + h + c + every + (d->projected ? every : 0);
 }
 
 /* The largest of all layers' packed matrices. */
 static size_t packed_floats(const struct dimensions *d)
 {
-    const size_t above = d->layers > 1 ? d->directions * d->hidden : 0;
+    const size_t above = d->layers > 1 ? d->directions * d->output : 0;
     const size_t inputs = d->width > above ? d->width : above;
-    const size_t forward = packed(inputs, d->gates) + packed(d->hidden, d->gates);
-    const size_t backward = packed(d->gates, d->hidden);
+    const size_t p = d->projected ? packed(d->hidden, d->output) : 0;
+    const size_t p_back = d->projected ? packed(d->output, d->hidden) : 0;
+    const size_t forward = packed(inputs, d->gates) + packed(d->output, d->gates) + p;
+    const size_t backward = packed(d->gates, d->output) + p_back;
     return forward > backward ? forward : backward;
+}
+
+/* What dropout leaves of each layer but the top one, of the readout, and its masks. */
+static size_t dropout_bytes(const struct dimensions *d)
+{
+    const size_t state = d->rows * d->output, every = d->steps * state;
+    const size_t layers = (d->layers - 1) * (piece(every) + byte_piece(every));
+    if (!d->dropout)
+        return 0;
+    return 2 * piece(d->rows) + d->directions * (layers + piece(state) + byte_piece(state));
 }
 
 static size_t workspace_bytes(const struct dimensions *d)
 {
-    const size_t state = d->rows * d->hidden;
+    const size_t state = d->rows * d->hidden, output = d->rows * d->output;
     const size_t input =
         piece(d->steps * d->rows * d->width) + (2 + d->lengths) * piece(d->rows);
     const size_t kept = d->layers * d->directions * kept_bytes(d);
-    const size_t ends = 2 * piece(d->rows * d->classes) + 2 * d->directions * piece(state);
-    const size_t scratch = piece(d->steps * d->rows * d->gates) + 2 * piece(state) +
-                           d->dy * d->directions * piece(d->steps * state);
-    return input + kept + ends + scratch + piece(packed_floats(d));
+    const size_t ends = 2 * piece(d->rows * d->classes) + 2 * d->directions * piece(output);
+    const size_t dstate =
+        d->projected ? piece(d->steps * output) + 2 * piece(state) : 2 * piece(state);
+    const size_t scratch = piece(d->steps * d->rows * d->gates) + dstate +
+                           d->dy * d->directions * piece(d->steps * output);
+    return input + kept + ends + scratch + piece(packed_floats(d)) + dropout_bytes(d);
+}
+
+/* What engine/model/insight.c keeps, for those who ask. */
+static size_t insight_bytes(const struct dimensions *d, size_t shards)
+{
+    const size_t streams = d->layers * d->directions;
+    const size_t stride = (d->steps + UR_INSIGHT_POINTS - 1) / UR_INSIGHT_POINTS;
+    const size_t points = (d->steps + stride - 1) / stride;
+    const size_t columns = d->cell == UR_CELL_LSTM ? 6 : d->cell == UR_CELL_GRU ? 4 : 1;
+    return piece(2 * shards * streams * d->steps) + piece(streams * points) +
+           piece(streams * points * columns);
 }
 
 /* One sequence with its label: bytes, or floats and how many of them count. */
@@ -133,6 +169,7 @@ static struct dimensions dimensions_of(const struct ur_spec *spec,
                                        const struct ur_data_shape *shape)
 {
     const enum ur_cell cell = (enum ur_cell)spec->model.cell;
+    const int32_t projection = spec->model.projection;
     const size_t dy = (size_t)spec->model.layers - 1 + (spec->model.readout == UR_READOUT_MAX);
     return (struct dimensions){
         .steps = (size_t)shape->steps,
@@ -141,11 +178,14 @@ static struct dimensions dimensions_of(const struct ur_spec *spec,
         .rows = (size_t)spec->train.shard_rows,
         .hidden = (size_t)spec->model.hidden,
         .gates = gates_of(cell) * (size_t)spec->model.hidden,
+        .output = (size_t)(projection > 0 ? projection : spec->model.hidden),
         .layers = (size_t)spec->model.layers,
         .directions = 1 + (size_t)spec->model.bidirectional,
         .dy = dy < 2 ? dy : 2,
         .lengths = shape->series != 0,
         .cell = cell,
+        .projected = projection > 0,
+        .dropout = spec->model.dropout > 0.0,
     };
 }
 
@@ -174,6 +214,13 @@ static enum ur_status check(const struct ur_spec *spec, const struct ur_data_sha
         if (outside(limits[k].value, limits[k].highest))
             return ur_fail(error, UR_JOB_TOO_BIG, "The job has %d %s; the range is 1..%d.",
                            (int)limits[k].value, limits[k].what, (int)limits[k].highest);
+    const int32_t projection = spec->model.projection;
+    if (projection != 0 && (projection < 0 || projection >= spec->model.hidden ||
+                            spec->model.cell != UR_CELL_LSTM))
+        return ur_fail(error, UR_JOB_TOO_BIG,
+                       "The job has a projection to %d units; the range is 0..%d, and 0 for "
+                       "any cell but lstm.",
+                       (int)projection, (int)spec->model.hidden - 1);
     if (shape->n_train < 0 || shape->n_test < 0)
         return ur_fail(error, UR_JOB_TOO_BIG,
                        "The data set has a negative number of sequences.");
@@ -198,6 +245,8 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     plan->n_parameters = parameters(&d, itself);
     plan->params_bytes = times(parameters(&d, piece), arrays);
     plan->work_bytes = times(workspace_bytes(&d), workers);
+    if (spec->run.insight_every > 0)
+        plan->work_bytes = plus(plan->work_bytes, insight_bytes(&d, shards));
     plan->data_bytes = times(sequences, sequence_bytes(shape));
     plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
                        times(parameters(&d, piece), PLAN_FILE_ARRAYS);
@@ -208,6 +257,36 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
         return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
                        plan->total_bytes >> 20);
     return UR_OK;
+}
+
+enum ur_status ur_plan_add_transfer(struct ur_plan *plan, const struct ur_data_shape *shape,
+                                    struct ur_error *error)
+{
+    const size_t each = sequence_bytes(shape);
+    const size_t test = times((size_t)shape->n_test, each);
+    const size_t reading =
+        plus(plus(test, times((size_t)shape->n_train, each)), plan->base_bytes);
+    plan->data_bytes = plus(plan->data_bytes, test);
+    plan->total_bytes = plus(plan->total_bytes, test);
+    if (plan->total_bytes < reading)
+        plan->total_bytes = reading;
+    if (plan->total_bytes <= PLAN_MAX_BYTES)
+        return UR_OK;
+    return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
+                   plan->total_bytes >> 20);
+}
+
+enum ur_status ur_plan_check_transfer(const struct ur_data_shape *own,
+                                      const struct ur_data_shape *other, struct ur_error *error)
+{
+    if (own->steps == other->steps && own->width == other->width &&
+        own->classes == other->classes)
+        return UR_OK;
+    return ur_fail(error, UR_INVALID_SPEC,
+                   "/train/evaluate_on must name a data set of %d time steps, %d values and %d "
+                   "classes, got one of %d, %d and %d.",
+                   (int)own->steps, (int)own->width, (int)own->classes, (int)other->steps,
+                   (int)other->width, (int)other->classes);
 }
 
 enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *error)

@@ -24,23 +24,27 @@
 
 /* One layer in one direction; the arrays lie in the arena. */
 struct ur_forward_layer {
-    const float *w, *u, *b, *bn; /* [I][GH] [H][GH] [GH] [H]; bn of a GRU alone */
+    const float *w, *u, *b, *bn; /* [I][GH] [R][GH] [GH] [H]; bn of a GRU alone */
+    const float *p;              /* [H][R] with a projection */
 };
 
 struct ur_forward {
     int32_t steps, width, hidden, classes;
     int32_t layers, directions, gates; /* gates: G of layers/recurrent.h */
+    int32_t projection;                /* 0: none */
+    int32_t output;                    /* R: H, or the projection's units */
     int32_t capacity;                  /* pictures at a time */
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
     char weights_sha256[UR_SHA256_HEX_BYTES]; /* as the file says */
     struct ur_forward_layer stack[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
-    const float *dense_w, *dense_b;  /* [DH][C] [C] */
+    const float *dense_w, *dense_b;  /* [DR][C] [C] */
     float *x, *sums, *recurrent, *c; /* [capacity][I] [..][GH] [..][GH] [..][H] */
+    float *m;                        /* [capacity][H]: what a projection reads */
     float *zero;                     /* [capacity][H]: what the first step finds */
-    float *y[2][UR_MAX_DIRECTIONS];  /* [T][capacity][H]: layers write them by turns */
-    float *read;                     /* [capacity][DH]: what the dense layer reads */
+    float *y[2][UR_MAX_DIRECTIONS];  /* [T][capacity][R]: layers write them by turns */
+    float *read;                     /* [capacity][DR]: what the dense layer reads */
     struct ur_arena arena;           /* holds all of the above */
 };
 

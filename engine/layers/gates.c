@@ -15,3 +15,8 @@ int32_t ur_recurrent_gates(enum ur_cell cell)
     }
     return UR_LSTM_GATES;
 }
+
+int32_t ur_recurrent_units(struct ur_recurrent_shape shape)
+{
+    return shape.projection > 0 ? shape.projection : shape.hidden;
+}

@@ -17,7 +17,8 @@
  *         (LSTM)   q [T][B][H] (GRU)   W [I][GH]   U [H][GH]   b [GH]   bn [H] (GRU)
  * Cost: 2*T*B*(I+H)*GH operations forward, twice that backward. Ownership: the caller's memory.
  * Errors: none. Threads: pure functions; one call's memory belongs to one thread.
- * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h.
+ * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h. Where the
+ * output is projected, h and U are as projection.h says.
  */
 #ifndef UNROLL_LAYERS_RECURRENT_H
 #define UNROLL_LAYERS_RECURRENT_H
@@ -36,10 +37,12 @@ struct ur_recurrent_shape {
     enum ur_activation activation; /* RNN */
     bool reversed;                 /* reads the last step first */
     const int32_t *lengths;        /* [B], 1..T each; NULL: all are T */
+    int32_t projection;            /* R of projection.h; 0: the output is H wide */
 };
 
 struct ur_recurrent_weights {
     const float *w, *u, *b, *bn;
+    const float *p; /* [H][R], with a projection */
 };
 
 /* What a layer reads; the second part is NULL where there is one. */
@@ -54,9 +57,12 @@ struct ur_recurrent_kept {
 
 /* Overwritten, and of no use afterwards. Forward takes packed, and one step of dgates. */
 struct ur_recurrent_scratch {
-    float *packed;  /* ur_recurrent_packed_floats: W and U, later the transpose of U */
-    float *dgates;  /* [T][B][GH] */
-    float *dh, *dc; /* [B][H] */
+    float *packed;   /* ur_recurrent_packed_floats: W and U, later the transpose of U */
+    float *dgates;   /* [T][B][GH] */
+    float *dh, *dc;  /* [B][H] */
+    float *dm;       /* [B][H], with a projection */
+    double *squares; /* [T] or NULL: where backward leaves, for each time step, the sum of the
+                        squares of dL/dh over rows and units */
 };
 
 /*
@@ -81,10 +87,14 @@ struct ur_recurrent_dx {
 struct ur_recurrent_gradients {
     float *dw, *du, *db, *dbn;
     struct ur_recurrent_dx dx;
+    float *dp; /* with a projection */
 };
 
 /* Gives G. */
 int32_t ur_recurrent_gates(enum ur_cell cell);
+
+/* Gives the units of an output: H, or R of projection.h. */
+int32_t ur_recurrent_units(struct ur_recurrent_shape shape);
 
 /* Gives the floats of scratch.packed. */
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape);

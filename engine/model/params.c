@@ -36,7 +36,14 @@ static void append_matrix(struct ur_params *params, const char *name, int32_t ro
     tensor->init = init;
 }
 
-/* W, U and b of one layer in one direction, and a GRU's second bias of n. */
+/* Units of a layer's output in one direction. */
+static int32_t output_units(const struct ur_spec *spec)
+{
+    return spec->model.projection > 0 ? spec->model.projection : spec->model.hidden;
+}
+
+/* W, U and b of one layer in one direction, and a GRU's second bias of n or an LSTM's
+ * projection. */
 static void append_layer(struct ur_params *params, int32_t layer, const char *direction,
                          int32_t inputs, const struct ur_spec *spec, enum ur_tensor_init init)
 {
@@ -48,7 +55,7 @@ static void append_layer(struct ur_params *params, int32_t layer, const char *di
     snprintf(name, sizeof name, "layer%d.%s.W", (int)layer, direction);
     append_matrix(params, name, inputs, gates, hidden, init);
     snprintf(name, sizeof name, "layer%d.%s.U", (int)layer, direction);
-    append_matrix(params, name, hidden, gates, hidden, init);
+    append_matrix(params, name, output_units(spec), gates, hidden, init);
     snprintf(name, sizeof name, "layer%d.%s.b", (int)layer, direction);
     struct ur_tensor *bias = append(params, name, gates, 0);
     if (cell == UR_CELL_LSTM) {
@@ -59,6 +66,10 @@ static void append_layer(struct ur_params *params, int32_t layer, const char *di
         snprintf(name, sizeof name, "layer%d.%s.bn", (int)layer, direction);
         append(params, name, hidden, 0);
     }
+    if (spec->model.projection > 0) {
+        snprintf(name, sizeof name, "layer%d.%s.P", (int)layer, direction);
+        append_matrix(params, name, hidden, output_units(spec), output_units(spec), init);
+    }
 }
 
 static void append_layers(struct ur_params *params, const struct ur_spec *spec, int32_t width,
@@ -66,7 +77,7 @@ static void append_layers(struct ur_params *params, const struct ur_spec *spec, 
 {
     const int32_t directions = 1 + spec->model.bidirectional;
     for (int32_t layer = 0; layer < spec->model.layers; layer++) {
-        const int32_t inputs = layer == 0 ? width : directions * spec->model.hidden;
+        const int32_t inputs = layer == 0 ? width : directions * output_units(spec);
         append_layer(params, layer, "forward", inputs, spec, init);
         if (directions > 1)
             append_layer(params, layer, "backward", inputs, spec, init);
@@ -88,11 +99,17 @@ enum ur_status ur_params_build(struct ur_params *params, const struct ur_spec *s
     if (spec->model.layers < 1 || spec->model.layers > UR_MAX_LAYERS)
         return ur_fail(error, UR_JOB_TOO_BIG, "A model of %d layers is outside 1..%d.",
                        (int)spec->model.layers, UR_MAX_LAYERS);
+    const int32_t projection = spec->model.projection;
+    if (projection != 0 && (spec->model.cell != UR_CELL_LSTM || projection < 0 ||
+                            projection >= spec->model.hidden))
+        return ur_fail(error, UR_JOB_TOO_BIG,
+                       "A projection to %d units needs an lstm of more of them, not %d.",
+                       (int)projection, (int)spec->model.hidden);
 
     const enum ur_tensor_init init =
         spec->model.init == UR_INIT_NORMAL ? UR_TENSOR_NORMAL : UR_TENSOR_GLOROT;
     append_layers(params, spec, shape->width, init);
-    append_matrix(params, "dense.W", (1 + spec->model.bidirectional) * spec->model.hidden,
+    append_matrix(params, "dense.W", (1 + spec->model.bidirectional) * output_units(spec),
                   shape->classes, shape->classes, init);
     append(params, "dense.b", shape->classes, 0);
     return UR_OK;

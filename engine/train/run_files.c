@@ -192,6 +192,7 @@ static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_f
     if (strcmp(digest, file->info.weights_sha256) != 0)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint's weights do not have the digest that it names.");
+    run->team.rate_factor = run->history.plateau.factor;
     run->info.step = file->info.step;
     run->info.best_validation_accuracy = file->info.best_validation_accuracy;
     run->info.best_step = file->info.best_step;

@@ -27,6 +27,7 @@
 
 #include "data/batch.h"
 #include "data/dataset.h"
+#include "model/insight.h"
 #include "model/model.h"
 #include "model/workspace.h"
 #include "unroll/arena.h"
@@ -46,7 +47,8 @@ struct ur_team {
     int32_t threads; /* that work: never more than there are shards */
     int32_t n_shards;
     int32_t n_chunks;
-    int32_t steps;          /* of the whole run: schedules are stretched over them */
+    int32_t steps;      /* of the whole run: schedules are stretched over them */
+    double rate_factor; /* of every rate that the schedule gives; 1 unless somebody sets it */
     struct ur_arena params; /* weights, moments, gradients: exactly the plan's params_bytes */
     struct ur_arena work;   /* workspaces: exactly the plan's work_bytes */
     float *weights;
@@ -56,6 +58,7 @@ struct ur_team {
     struct ur_workspace *workspaces;  /* [threads] */
     struct ur_shard_sums *shard_sums; /* [n_shards] */
     double *squares;                  /* [n_chunks] */
+    struct ur_insight insight;        /* of the last step, where it was one to look at */
 };
 
 /* What a step did. */
@@ -64,6 +67,7 @@ struct ur_step_outcome {
     int32_t correct;      /* rows */
     double gradient_norm; /* before clipping */
     double learning_rate;
+    bool looked;  /* the team's insight is of this step */
     bool applied; /* false: loss or gradient left the finite numbers, nothing was changed */
 };
 

@@ -191,6 +191,8 @@ static void test_every_network(void **state)
         spec.model.bidirectional = k / 3 % 2;
         spec.model.readout = k / 6 % 4;
         spec.model.layers = 1 + k % 4;
+        spec.model.projection = spec.model.cell == UR_CELL_LSTM && k % 2 == 0 ? 5 : 0;
+        spec.model.dropout = 0.3; /* of training alone */
         check_training(&spec);
         check_company(&spec);
     }

@@ -56,6 +56,34 @@ static void test_table(void **state)
     assert_null(ur_params_find(&params, "layer1.forward.W"));
 }
 
+static void test_table_of_a_projection(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int32_t rows, columns;
+    } expected[] = {
+        {"layer0.forward.W", 28, 400},  {"layer0.forward.U", 30, 400},
+        {"layer0.forward.P", 100, 30},  {"layer0.backward.P", 100, 30},
+        {"layer1.backward.W", 60, 400}, {"dense.W", 60, 10},
+    };
+    struct ur_params params;
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 100;
+    spec.model.projection = 30;
+    spec.model.layers = 2;
+    spec.model.bidirectional = 1;
+    assert_int_equal(ur_params_build(&params, &spec, &images, NULL), UR_OK);
+    assert_int_equal(params.count, 18);
+    for (size_t k = 0; k < sizeof expected / sizeof expected[0]; k++) {
+        const struct ur_tensor *tensor = ur_params_find(&params, expected[k].name);
+        assert_non_null(tensor);
+        assert_int_equal(tensor->dims[0], expected[k].rows);
+        assert_int_equal(tensor->dims[1], expected[k].columns);
+    }
+}
+
 static void test_shapes_outside_the_limits(void **state)
 {
     (void)state;
@@ -174,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_of_a_projection),
         cmocka_unit_test(test_shapes_outside_the_limits),
         cmocka_unit_test(test_glorot),
         cmocka_unit_test(test_normal),

@@ -89,8 +89,11 @@ static void test_plan_of_every_cell_and_stack(void **state)
         job.spec.model.bidirectional = k / 3 % 2;
         job.spec.model.readout = k / 6 % 4;
         job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
+        job.spec.model.dropout = k % 5 == 4 ? 0.5 : 0.0;
         job.spec.model.hidden = 1 + k * 5 % 23;
         job.shape.width = 1 + k * 7 % 31;
+        if (job.spec.model.cell == UR_CELL_LSTM && k % 2 == 0)
+            job.spec.model.projection = job.spec.model.hidden * 2 / 3;
         job.shape.steps = 1 + k % 5;
         check(&job);
         job.shape.series = 1;
@@ -136,6 +139,22 @@ static void test_every_size_has_a_limit(void **state)
         }
 }
 
+static void test_a_projection_has_a_range(void **state)
+{
+    (void)state;
+    static const int32_t projections[] = {-1, 8, INT32_MAX, 3};
+    for (int k = 0; k < 4; k++) {
+        struct job job = small_job();
+        struct ur_plan plan;
+        struct ur_model model;
+        job.spec.model.projection = projections[k];
+        job.spec.model.cell = k == 3 ? UR_CELL_GRU : UR_CELL_LSTM;
+        assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, NULL),
+                         UR_JOB_TOO_BIG);
+        assert_int_equal(ur_model_init(&model, &job.spec, &job.shape, NULL), UR_JOB_TOO_BIG);
+    }
+}
+
 /* Gives whether the predictor would take the model of images and so many units. */
 static enum ur_status check_model(int32_t hidden, int32_t width, struct ur_error *error)
 {
@@ -167,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_plan_of_every_cell_and_stack),
         cmocka_unit_test(test_largest_job_does_not_wrap_around),
         cmocka_unit_test(test_every_size_has_a_limit),
+        cmocka_unit_test(test_a_projection_has_a_range),
         cmocka_unit_test(test_a_model_that_cannot_be_asked_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
