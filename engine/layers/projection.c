@@ -151,7 +151,9 @@ static void backward_through_time(struct ur_recurrent_shape shape,
         ur_lstm_backward(dgates, scratch.dc, scratch.dm, kept.gates + UR_LSTM_GATES * at,
                          kept.tanh_c + at, kept.c + before_slot(shape, t) * cell, (size_t)rows,
                          (size_t)hidden);
-        if (n > 0)
+        if (n > 0 && ur_recurrent_cut(shape, n))
+            memset(scratch.dc, 0, cell * sizeof *scratch.dc);
+        else if (n > 0)
             ur_packed_set(scratch.dh + (size_t)step_at(shape, n - 1) * output, dgates, u, rows,
                           columns(shape), units);
     }

@@ -210,7 +210,10 @@ static void backward_through_time(struct ur_recurrent_shape shape, const float *
         if (scratch.squares != NULL)
             ur_vec_squares(&scratch.squares[t], scratch.dh, step);
         cell_backward(shape, kept, scratch, dgates, t);
-        if (n > 0 && shape.cell == UR_CELL_GRU)
+        if (n > 0 && ur_recurrent_cut(shape, n)) {
+            memset(scratch.dh, 0, step * sizeof *scratch.dh);
+            memset(scratch.dc, 0, step * sizeof *scratch.dc);
+        } else if (n > 0 && shape.cell == UR_CELL_GRU)
             ur_packed_add(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
         else if (n > 0)
             ur_packed_set(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);

@@ -38,6 +38,7 @@ struct ur_recurrent_shape {
     bool reversed;                 /* reads the last step first */
     const int32_t *lengths;        /* [B], 1..T each; NULL: all are T */
     int32_t projection;            /* R of projection.h; 0: the output is H wide */
+    int32_t truncate;              /* steps between two cuts of ur_recurrent_cut; 0: none */
 };
 
 struct ur_recurrent_weights {
@@ -92,6 +93,10 @@ struct ur_recurrent_gradients {
 
 /* Gives G. */
 int32_t ur_recurrent_gates(enum ur_cell cell);
+
+/* True where the step read as number n begins a block of truncated back-propagation: h and c
+ * reach it, but no gradient goes back through them. n >= 1. */
+bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n);
 
 /* Gives the units of an output: H, or R of projection.h. */
 int32_t ur_recurrent_units(struct ur_recurrent_shape shape);

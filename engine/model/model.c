@@ -42,6 +42,7 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
     model->readout = (enum ur_readout)spec->model.readout;
     model->projection = spec->model.projection;
     model->output = model->projection > 0 ? model->projection : model->hidden;
+    model->truncate = spec->train.truncate_bptt;
     model->dropout = spec->model.dropout;
     model->seed = (uint64_t)spec->train.seed;
     return UR_OK;

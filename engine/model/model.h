@@ -33,8 +33,9 @@ struct ur_model {
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
-    double dropout; /* of what each layer hands on; 0: none */
-    uint64_t seed;  /* of its masks */
+    int32_t truncate; /* time steps in a block of back-propagation; 0: all */
+    double dropout;   /* of what each layer hands on; 0: none */
+    uint64_t seed;    /* of its masks */
 };
 
 struct ur_workspace; /* workspace.h */

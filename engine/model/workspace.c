@@ -11,6 +11,7 @@ struct ur_recurrent_shape ur_model_layer_shape(const struct ur_model *model, int
         .cell = model->cell,
         .activation = model->activation,
         .projection = model->projection,
+        .truncate = model->truncate,
     };
 }
 

@@ -90,6 +90,32 @@ static void check_cell(enum ur_cell cell, enum ur_activation activation)
     check_shape(shape);
     shape.projection = cell == UR_CELL_LSTM ? R : 0;
     check_shape(shape);
+    shape.truncate = 2;
+    check_shape(shape);
+}
+
+/* Gradients that may travel as far as there are steps are the whole ones; fewer steps are
+ * others, from the same forward pass. */
+static void test_truncation_begins_where_it_cuts(void **state)
+{
+    (void)state;
+    static struct one whole;
+    for (int32_t k = 0; k < 4; k++) {
+        struct ur_recurrent_shape shape = {
+            .steps = T, .rows = B, .width = W, .hidden = H, .cell = (enum ur_cell)(k % 3)};
+        shape.projection = k == 3 ? R : 0;
+        shape.reversed = k == 1;
+        run(&ahead, shape);
+        whole = ahead;
+        for (shape.truncate = T + 1; shape.truncate > 0; shape.truncate--) {
+            run(&ahead, shape);
+            assert_memory_equal(ahead.h, whole.h, sizeof whole.h);
+            if (shape.truncate >= T)
+                assert_memory_equal(ahead.dw, whole.dw, sizeof whole.dw);
+            else
+                assert_memory_not_equal(ahead.dw, whole.dw, sizeof whole.dw);
+        }
+    }
 }
 
 static void test_reversed_input_equals_the_other_direction(void **state)
@@ -111,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reversed_input_equals_the_other_direction),
+        cmocka_unit_test(test_truncation_begins_where_it_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
