@@ -61,15 +61,29 @@ static struct place place_of(const struct ur_order *order, int64_t position)
 /* Where the samples come from and where they go. */
 struct target {
     const struct ur_data_shape *shape;
-    const uint8_t *images; /* [n][T][I] */
+    const uint8_t *images; /* [n][T][I]; or */
+    const float *values;   /* [n][T][I] */
+    const uint16_t *sizes; /* [n] lengths of series */
     const uint16_t *classes;
     int32_t shard_rows;
     float *x; /* [T][B][I] */
     int32_t *labels;
     float *row_weights;
+    int32_t *lengths;
 };
 
-static void fill_row(const struct target *target, int32_t row, uint32_t sample)
+/* What lies in a data set past a series' length is zero. */
+static void copy_series(const struct target *target, int32_t row, uint32_t sample)
+{
+    const size_t width = (size_t)target->shape->width, steps = (size_t)target->shape->steps;
+    const float *series = target->values + (size_t)sample * steps * width;
+    for (size_t t = 0; t < steps; t++)
+        memcpy(target->x + (t * (size_t)target->shard_rows + (size_t)row) * width,
+               series + t * width, width * sizeof *series);
+    target->lengths[row] = target->sizes[sample];
+}
+
+static void copy_image(const struct target *target, int32_t row, uint32_t sample)
 {
     const size_t width = (size_t)target->shape->width, steps = (size_t)target->shape->steps;
     const size_t rows = (size_t)target->shard_rows;
@@ -79,6 +93,14 @@ static void fill_row(const struct target *target, int32_t row, uint32_t sample)
         for (size_t i = 0; i < width; i++)
             out[i] = (float)image[t * width + i] / 255.0f;
     }
+}
+
+static void fill_row(const struct target *target, int32_t row, uint32_t sample)
+{
+    if (target->values)
+        copy_series(target, row, sample);
+    else
+        copy_image(target, row, sample);
     target->labels[row] = target->classes[sample];
     target->row_weights[row] = 1.0f;
 }
@@ -91,15 +113,24 @@ static void pad_row(const struct target *target, int32_t row)
         memset(target->x + (t * rows + (size_t)row) * width, 0, width * sizeof(float));
     target->labels[row] = 0;
     target->row_weights[row] = 0.0f;
+    if (target->values)
+        target->lengths[row] = 1;
 }
 
 void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *dataset, int32_t step,
                    int32_t first_row, int32_t shard_rows, float *x, int32_t *labels,
-                   float *row_weights)
+                   float *row_weights, int32_t *lengths)
 {
-    const struct target target = {
-        &dataset->shape, dataset->train_x, dataset->train_y, shard_rows, x,
-        labels,          row_weights};
+    const struct target target = {.shape = &dataset->shape,
+                                  .images = dataset->train_x,
+                                  .values = dataset->train_values,
+                                  .sizes = dataset->train_lengths,
+                                  .classes = dataset->train_y,
+                                  .shard_rows = shard_rows,
+                                  .x = x,
+                                  .labels = labels,
+                                  .row_weights = row_weights,
+                                  .lengths = lengths};
     const int64_t start = (int64_t)step * order->batch + first_row;
     assert(step >= 0 && first_row >= 0 && first_row < order->batch);
     for (int32_t row = 0; row < shard_rows; row++) {
@@ -126,16 +157,20 @@ void ur_batch_places(const struct ur_order *order, int32_t step, int32_t first_r
 
 void ur_batch_fill_split(const struct ur_order *order, const struct ur_dataset *dataset,
                          int split, int32_t first, int32_t shard_rows, float *x,
-                         int32_t *labels, float *row_weights)
+                         int32_t *labels, float *row_weights, int32_t *lengths)
 {
     const bool test = split == UR_SPLIT_TEST;
-    const struct target target = {&dataset->shape,
-                                  test ? dataset->test_x : dataset->train_x,
-                                  test ? dataset->test_y : dataset->train_y,
-                                  shard_rows,
-                                  x,
-                                  labels,
-                                  row_weights};
+    const struct target target = {.shape = &dataset->shape,
+                                  .images = test ? dataset->test_x : dataset->train_x,
+                                  .values = test ? dataset->test_values : dataset->train_values,
+                                  .sizes =
+                                      test ? dataset->test_lengths : dataset->train_lengths,
+                                  .classes = test ? dataset->test_y : dataset->train_y,
+                                  .shard_rows = shard_rows,
+                                  .x = x,
+                                  .labels = labels,
+                                  .row_weights = row_weights,
+                                  .lengths = lengths};
     const uint32_t *samples =
         split == UR_SPLIT_VALIDATION ? order->split + order->n_train : order->split;
     const int32_t count = test                           ? dataset->shape.n_test

@@ -83,7 +83,7 @@ static void test_epochs_are_permutations(void **state)
         assert_int_equal(ur_order_epoch(&world.order, step), step * BATCH / 38);
         fill_garbage(&shard);
         ur_batch_fill(&world.order, &world.dataset, step, row, 1, shard.x, shard.labels,
-                      shard.row_weights);
+                      shard.row_weights, NULL);
         check_rows(&shard, 1, 1);
         seen[shard.labels[0]]++;
         if (place < 38)
@@ -100,7 +100,7 @@ static void test_epochs_are_permutations(void **state)
     assert_int_equal(trained, 38);
     for (int32_t first = 0; first < 12; first++) {
         ur_batch_fill_split(&world.order, &world.dataset, UR_SPLIT_VALIDATION, first, 1,
-                            shard.x, shard.labels, shard.row_weights);
+                            shard.x, shard.labels, shard.row_weights, NULL);
         assert_int_equal(seen[shard.labels[0]], 0);
         seen[shard.labels[0]] = 1; /* and each only once */
     }
@@ -119,7 +119,7 @@ static void test_cut_changes_nothing(void **state)
     make_world(&world, 0);
     fill_garbage(&shard);
     ur_batch_fill(&world.order, &world.dataset, 4, 0, 16, shard.x, shard.labels,
-                  shard.row_weights);
+                  shard.row_weights, NULL);
     check_rows(&shard, 16, BATCH);
     memcpy(whole, shard.labels, sizeof whole);
     for (int32_t rows = 1; rows <= 16; rows++)
@@ -127,7 +127,7 @@ static void test_cut_changes_nothing(void **state)
             const int32_t filled = rows < BATCH - first ? rows : BATCH - first;
             fill_garbage(&shard);
             ur_batch_fill(&world.order, &world.dataset, 4, first, rows, shard.x, shard.labels,
-                          shard.row_weights);
+                          shard.row_weights, NULL);
             check_rows(&shard, rows, filled);
             assert_memory_equal(shard.labels, whole + first, (size_t)filled * sizeof *whole);
         }
@@ -170,7 +170,7 @@ static void test_splits_in_order(void **state)
         const int32_t filled = first + 4 <= N_TEST ? 4 : N_TEST - first;
         fill_garbage(&shard);
         ur_batch_fill_split(&world.order, &world.dataset, UR_SPLIT_TEST, first, 4, shard.x,
-                            shard.labels, shard.row_weights);
+                            shard.labels, shard.row_weights, NULL);
         check_rows(&shard, 4, filled);
         for (int32_t row = 0; row < filled; row++)
             assert_int_equal(shard.labels[row], 100 + first + row);
@@ -179,7 +179,7 @@ static void test_splits_in_order(void **state)
     for (int32_t first = 0; first < 40; first += 16) {
         fill_garbage(&shard);
         ur_batch_fill_split(&world.order, &world.dataset, UR_SPLIT_TRAIN, first, 16, shard.x,
-                            shard.labels, shard.row_weights);
+                            shard.labels, shard.row_weights, NULL);
         check_rows(&shard, 16, first + 16 <= 40 ? 16 : 40 - first);
         for (int32_t row = 0; row < 16; row++)
             seen += shard.row_weights[row] > 0;
@@ -216,7 +216,7 @@ static void test_far_steps(void **state)
     const int32_t step = 1000000007;
     const uint64_t position = (uint64_t)step * UR_MAX_BATCH;
     ur_batch_fill(&world.order, &world.dataset, step, 0, 1, shard.x, shard.labels,
-                  shard.row_weights);
+                  shard.row_weights, NULL);
     check_rows(&shard, 1, 1);
     const struct ur_rng_key key = {.seed = 3, .purpose = UR_RNG_SHUFFLE};
     const uint32_t element = ur_rng_permute(key, (uint32_t)(position / N_TRAIN),
