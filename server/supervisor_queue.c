@@ -51,6 +51,18 @@ static enum ur_status check_split(const struct ur_spec *spec, const struct ur_da
                    (int)shape->n_train - 1, (int)shape->n_train);
 }
 
+static enum ur_status check_augment(const struct ur_spec *spec,
+                                    const struct ur_data_shape *shape,
+                                    struct ur_field_errors *fields, struct ur_error *error)
+{
+    const enum ur_status status = ur_plan_check_augment(spec, shape, error);
+    if (status != UR_OK && fields)
+        ur_field_error_add(fields, "/train/augment",
+                           "must be null: it takes images of up to %d x %d pixels",
+                           UR_AUGMENT_MAX_SIDE, UR_AUGMENT_MAX_SIDE);
+    return status;
+}
+
 static enum ur_status check_model(const struct ur_plan *plan, struct ur_field_errors *fields,
                                   struct ur_error *error)
 {
@@ -78,6 +90,8 @@ enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
     if (status != UR_OK || facts.state != UR_DATASET_READY)
         return status; /* not described yet: it waits, planned is false */
     status = check_split(spec, &facts.shape, fields, error);
+    if (status == UR_OK)
+        status = check_augment(spec, &facts.shape, fields, error);
     if (status == UR_OK)
         status = ur_plan_job(spec, &facts.shape, job->threads, &plan, error);
     if (status == UR_OK)

@@ -120,8 +120,9 @@ static size_t gates_of(enum ur_cell cell)
 }
 
 static struct dimensions dimensions_of(const struct ur_spec *spec,
-                                       const struct ur_data_shape *shape)
+                                       const struct ur_data_shape *data)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     const enum ur_cell cell = (enum ur_cell)spec->model.cell;
     const size_t dy = (size_t)spec->model.layers - 1 + (spec->model.readout == UR_READOUT_MAX);
     return (struct dimensions){
@@ -143,9 +144,10 @@ static bool outside(int32_t value, int32_t highest)
     return value < 1 || value > highest;
 }
 
-static enum ur_status check(const struct ur_spec *spec, const struct ur_data_shape *shape,
+static enum ur_status check(const struct ur_spec *spec, const struct ur_data_shape *data,
                             int32_t threads, struct ur_error *error)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     const struct {
         const char *what;
         int32_t value, highest;
@@ -197,6 +199,20 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
         return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
                        plan->total_bytes >> 20);
     return UR_OK;
+}
+
+enum ur_status ur_plan_check_augment(const struct ur_spec *spec,
+                                     const struct ur_data_shape *shape, struct ur_error *error)
+{
+    const bool fits =
+        shape->steps <= UR_AUGMENT_MAX_SIDE && shape->width <= UR_AUGMENT_MAX_SIDE;
+    if (!spec->train.augment.on || fits)
+        return UR_OK;
+    return ur_fail(error, UR_INVALID_SPEC,
+                   "/train/augment must be null: it takes images of up to %d x %d pixels, and "
+                   "the data set has %d x %d.",
+                   UR_AUGMENT_MAX_SIDE, UR_AUGMENT_MAX_SIDE, (int)shape->steps,
+                   (int)shape->width);
 }
 
 enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *error)

@@ -16,7 +16,7 @@
 #include "unroll/spec.h"
 #include "unroll/status.h"
 
-/* The shape of a data set. */
+/* The shape of a data set; of images as they lie in the files, whatever the model's scan. */
 struct ur_data_shape {
     int32_t steps;   /* T: time steps of one sequence (rows of an image) */
     int32_t width;   /* I: values of one step (columns) */
@@ -24,6 +24,19 @@ struct ur_data_shape {
     int32_t n_train; /* sequences, the validation split included */
     int32_t n_test;
 };
+
+/* Gives the shape as the model reads it: scanned by columns (enum ur_scan), an image's columns
+ * are the time steps. */
+static inline struct ur_data_shape ur_shape_scanned(const struct ur_data_shape *shape,
+                                                    int32_t scan)
+{
+    struct ur_data_shape seen = *shape;
+    if (scan == UR_SCAN_COLUMNS) {
+        seen.steps = shape->width;
+        seen.width = shape->steps;
+    }
+    return seen;
+}
 
 struct ur_plan {
     size_t n_parameters; /* floats */
@@ -39,6 +52,11 @@ struct ur_plan {
 /* Plans a job at a thread count of at least 1. */
 enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shape *shape,
                            int32_t threads, struct ur_plan *plan, struct ur_error *error);
+
+/* Checks that the data are of a kind that can be augmented, if the job asks for it.
+ * UR_INVALID_SPEC, with the pointer /train/augment. */
+enum ur_status ur_plan_check_augment(const struct ur_spec *spec,
+                                     const struct ur_data_shape *shape, struct ur_error *error);
 
 /* Checks that the predictor will be able to take the model: one that is trained for hours and
  * then cannot be asked helps nobody. UR_JOB_TOO_BIG. */

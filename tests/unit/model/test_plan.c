@@ -90,6 +90,7 @@ static void test_plan_of_every_cell_and_stack(void **state)
         job.spec.model.hidden = 1 + k * 5 % 23;
         job.shape.width = 1 + k * 7 % 31;
         job.shape.steps = 1 + k % 5;
+        job.spec.model.scan = k % 5 < 2 ? UR_SCAN_COLUMNS : UR_SCAN_ROWS;
         check(&job);
     }
 }
