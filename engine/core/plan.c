@@ -166,8 +166,9 @@ static size_t gates_of(enum ur_cell cell)
 }
 
 static struct dimensions dimensions_of(const struct ur_spec *spec,
-                                       const struct ur_data_shape *shape)
+                                       const struct ur_data_shape *data)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     const enum ur_cell cell = (enum ur_cell)spec->model.cell;
     const int32_t projection = spec->model.projection;
     const size_t dy = (size_t)spec->model.layers - 1 + (spec->model.readout == UR_READOUT_MAX);
@@ -194,9 +195,10 @@ static bool outside(int32_t value, int32_t highest)
     return value < 1 || value > highest;
 }
 
-static enum ur_status check(const struct ur_spec *spec, const struct ur_data_shape *shape,
+static enum ur_status check(const struct ur_spec *spec, const struct ur_data_shape *data,
                             int32_t threads, struct ur_error *error)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     const struct {
         const char *what;
         int32_t value, highest;
@@ -301,24 +303,34 @@ enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *
                    plan->model_bytes, (int)UR_PREDICT_MAX_BYTES);
 }
 
+/* Adds a field error, and makes it the error. */
+static enum ur_status refuse(struct ur_field_errors *fields, const char *pointer,
+                             const char *detail, struct ur_error *error)
+{
+    ur_field_error_add(fields, pointer, "%s", detail);
+    return ur_fail(error, UR_INVALID_SPEC, "%s %s.", pointer, detail);
+}
+
 enum ur_status ur_plan_check_data(const struct ur_spec *spec, const struct ur_data_shape *shape,
                                   struct ur_field_errors *fields, struct ur_error *error)
 {
-    const struct {
-        bool wrong;
-        const char *pointer, *detail;
-    } wishes[] = {
-        {spec->model.scan == UR_SCAN_COLUMNS, "/model/scan",
-         "must be rows: a series has no columns"},
-        {spec->train.augment.on != 0, "/train/augment",
-         "must be null: it is for images, and the data set holds series"},
-    };
+    const bool augment = spec->train.augment.on != 0;
+    const bool large = shape->steps > UR_AUGMENT_MAX_SIDE || shape->width > UR_AUGMENT_MAX_SIDE;
     enum ur_status status = UR_OK;
-    for (size_t k = 0; shape->series && k < sizeof wishes / sizeof *wishes; k++) {
-        if (!wishes[k].wrong)
-            continue;
-        ur_field_error_add(fields, wishes[k].pointer, "%s", wishes[k].detail);
-        status = ur_fail(error, UR_INVALID_SPEC, "%s %s.", wishes[k].pointer, wishes[k].detail);
+    char detail[128];
+
+    if (shape->series && spec->model.scan == UR_SCAN_COLUMNS)
+        status = refuse(fields, "/model/scan", "must be rows: a series has no columns", error);
+    if (shape->series && augment)
+        status = refuse(fields, "/train/augment",
+                        "must be null: it is for images, and the data set holds series", error);
+    if (!shape->series && augment && large) {
+        snprintf(detail, sizeof detail,
+                 "must be null: it takes images of up to %d x %d pixels, and the data set has "
+                 "%d x %d",
+                 UR_AUGMENT_MAX_SIDE, UR_AUGMENT_MAX_SIDE, (int)shape->steps,
+                 (int)shape->width);
+        status = refuse(fields, "/train/augment", detail, error);
     }
     return status;
 }

@@ -147,8 +147,12 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     status = describe(&file, &spec, &params, error);
     if (status != UR_OK)
         goto out;
-    forward->steps = file.info.shape.steps;
-    forward->width = file.info.shape.width;
+    const struct ur_data_shape seen = ur_shape_scanned(&file.info.shape, spec.model.scan);
+    forward->picture_height = file.info.shape.steps;
+    forward->picture_width = file.info.shape.width;
+    forward->by_columns = spec.model.scan == UR_SCAN_COLUMNS;
+    forward->steps = seen.steps;
+    forward->width = seen.width;
     forward->classes = file.info.shape.classes;
     forward->hidden = spec.model.hidden;
     forward->projection = spec.model.projection;
@@ -183,10 +187,12 @@ static void read_row(const struct ur_forward *forward, const uint8_t *pictures, 
 {
     const size_t width = (size_t)forward->width;
     const size_t picture = (size_t)forward->steps * width;
+    const size_t first = forward->by_columns ? t : t * width;
+    const size_t next = forward->by_columns ? (size_t)forward->picture_width : 1;
     for (size_t row = 0; row < n; row++)
         for (size_t k = 0; k < width; k++)
             forward->x[row * width + k] =
-                (float)pictures[row * picture + t * width + k] / 255.0f;
+                (float)pictures[row * picture + first + k * next] / 255.0f;
 }
 
 /* One direction of one layer on n rows of pictures. */

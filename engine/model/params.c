@@ -120,8 +120,9 @@ static void draw_as_pytorch(struct ur_params *params, const struct ur_spec *spec
 }
 
 enum ur_status ur_params_build(struct ur_params *params, const struct ur_spec *spec,
-                               const struct ur_data_shape *shape, struct ur_error *error)
+                               const struct ur_data_shape *data, struct ur_error *error)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     memset(params, 0, sizeof *params);
     if (spec->model.hidden < 1 || spec->model.hidden > UR_MAX_HIDDEN || shape->width < 1 ||
         shape->width > UR_MAX_WIDTH || shape->classes < 1 || shape->classes > UR_MAX_CLASSES)

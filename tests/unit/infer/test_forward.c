@@ -124,11 +124,14 @@ static void check_training(const struct ur_spec *spec)
     ur_workspace_carve(&workspace, &model, &planner);
     assert_int_equal(ur_arena_init(&arena, planner.used, NULL), UR_OK);
     ur_workspace_carve(&workspace, &model, &arena);
+    const bool columns = spec->model.scan == UR_SCAN_COLUMNS;
     for (int32_t t = 0; t < 28; t++)
         for (int32_t row = 0; row < PICTURES; row++)
-            for (int32_t k = 0; k < 28; k++)
+            for (int32_t k = 0; k < 28; k++) {
+                const int32_t pixel = columns ? k * 28 + t : t * 28 + k;
                 workspace.x[(t * model.shard_rows + row) * 28 + k] =
-                    (float)pictures[row * MAX_PIXELS + t * 28 + k] / 255.0f;
+                    (float)pictures[row * MAX_PIXELS + pixel] / 255.0f;
+            }
     ur_model_forward(&model, file.weights, workspace.x, &workspace);
     load(&forward, &file, PICTURES);
     ur_forward_logits(&forward, pictures, PICTURES, logits);
@@ -137,17 +140,6 @@ static void check_training(const struct ur_spec *spec)
     ur_forward_release(&forward);
     ur_arena_release(&arena);
     model_file_free(&file);
-}
-
-static void test_against_training(void **state)
-{
-    (void)state;
-    struct ur_spec spec;
-    ur_spec_defaults(&spec);
-    spec.model.hidden = 64;
-    check_training(&spec);
-    spec.model.readout = UR_READOUT_MEAN;
-    check_training(&spec);
 }
 
 static void check_company(const struct ur_spec *spec)
@@ -166,6 +158,57 @@ static void check_company(const struct ur_spec *spec)
     }
     ur_forward_release(&forward);
     model_file_free(&model);
+}
+
+static void test_against_training(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 64;
+    check_training(&spec);
+    spec.model.readout = UR_READOUT_MEAN;
+    check_training(&spec);
+    spec.model.scan = UR_SCAN_COLUMNS;
+    check_training(&spec);
+    check_company(&spec);
+}
+
+/* A picture by columns is the transposed one by rows, to the bit; this one is not square. */
+static void test_columns_are_transposed_rows(void **state)
+{
+    (void)state;
+    const struct ur_data_shape turned = {small.width, small.steps, small.classes, 100, 10, 0};
+    const int32_t pixels = small.steps * small.width;
+    struct model_file by_rows, by_columns;
+    struct ur_forward rows, columns;
+    struct ur_spec spec;
+    uint8_t transposed[PICTURES * MAX_PIXELS];
+    float expected[PICTURES * CLASSES], got[PICTURES * CLASSES];
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 9;
+    spec.model.bidirectional = 1;
+    model_file_of(&by_rows, &spec, turned, 3);
+    spec.model.scan = UR_SCAN_COLUMNS;
+    model_file_of(&by_columns, &spec, small, 3);
+    load(&rows, &by_rows, PICTURES);
+    load(&columns, &by_columns, PICTURES);
+    assert_string_equal(rows.weights_sha256, columns.weights_sha256);
+    assert_int_equal(columns.picture_height, small.steps);
+    assert_int_equal(columns.picture_width, small.width);
+    assert_int_equal(columns.steps, small.width);
+    for (int32_t n = 0; n < PICTURES; n++)
+        for (int32_t k = 0; k < pixels; k++) {
+            const int32_t y = k / small.width, x = k % small.width;
+            transposed[n * pixels + x * small.steps + y] = pictures[n * pixels + k];
+        }
+    ur_forward_logits(&rows, transposed, PICTURES, expected);
+    ur_forward_logits(&columns, pictures, PICTURES, got);
+    assert_memory_equal(got, expected, sizeof(float) * PICTURES * (size_t)small.classes);
+    ur_forward_release(&rows);
+    ur_forward_release(&columns);
+    model_file_free(&by_rows);
+    model_file_free(&by_columns);
 }
 
 static void test_company_changes_no_bit(void **state)
@@ -216,7 +259,7 @@ static void test_the_running_mean_answers(void **state)
     struct ur_forward forward;
     struct ur_checkpoint_file parsed;
     char digest[UR_SHA256_HEX_BYTES];
-    const struct ur_data_shape shape = {3, 4, 2, 10, 10};
+    const struct ur_data_shape shape = {3, 4, 2, 10, 10, 0};
     model_file_make(&model, 2, shape, UR_READOUT_LAST, 1);
     unsigned char *copy = malloc(model.n_bytes);
     memcpy(copy, model.bytes, model.n_bytes);
@@ -304,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_twin_in_double),
         cmocka_unit_test(test_against_training),
+        cmocka_unit_test(test_columns_are_transposed_rows),
         cmocka_unit_test(test_company_changes_no_bit),
         cmocka_unit_test(test_every_network),
         cmocka_unit_test(test_the_running_mean_answers),

@@ -97,6 +97,7 @@ static void test_plan_of_every_cell_and_stack(void **state)
         if (job.spec.model.cell == UR_CELL_LSTM && k % 2 == 0)
             job.spec.model.projection = job.spec.model.hidden * 2 / 3;
         job.shape.steps = 1 + k % 5;
+        job.spec.model.scan = k % 5 < 2 ? UR_SCAN_COLUMNS : UR_SCAN_ROWS;
         check(&job);
         job.shape.series = 1;
         job.shape.n_train = k;
