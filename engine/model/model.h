@@ -27,7 +27,7 @@ struct ur_model {
     struct ur_params params;
     int32_t steps, width, hidden, classes, shard_rows;
     int32_t layers, directions;
-    bool series; /* rows have lengths of their own */
+    bool series;        /* rows have lengths of their own */
     int32_t projection; /* 0: none */
     int32_t output;     /* R: units that one direction of a layer hands on, H or projection */
     enum ur_cell cell;
