@@ -279,6 +279,10 @@ enum ur_status ur_plan_add_transfer(struct ur_plan *plan, const struct ur_data_s
 enum ur_status ur_plan_check_transfer(const struct ur_data_shape *own,
                                       const struct ur_data_shape *other, struct ur_error *error)
 {
+    if (own->series != other->series)
+        return ur_fail(
+            error, UR_INVALID_SPEC,
+            "/train/evaluate_on must name a data set of images, as the job's own is.");
     if (own->steps == other->steps && own->width == other->width &&
         own->classes == other->classes)
         return UR_OK;
@@ -310,6 +314,9 @@ enum ur_status ur_plan_check_data(const struct ur_spec *spec, const struct ur_da
          "must be rows: a series has no columns"},
         {spec->train.augment.on != 0, "/train/augment",
          "must be null: it is for images, and the data set holds series"},
+        {spec->data.fresh != 0, "/data/fresh", "must be false: series are drawn once"},
+        {spec->train.evaluate_on[0] != '\0', "/train/evaluate_on",
+         "must be null: a network of series is evaluated on its own set"},
     };
     enum ur_status status = UR_OK;
     for (size_t k = 0; shape->series && k < sizeof wishes / sizeof *wishes; k++) {

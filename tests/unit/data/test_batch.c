@@ -147,7 +147,7 @@ static void test_places_are_what_is_filled(void **state)
             const int32_t filled = first + 5 <= BATCH ? 5 : BATCH - first;
             fill_garbage(&shard);
             ur_batch_fill(&world.order, &world.dataset, step, first, 5, shard.x, shard.labels,
-                          shard.row_weights);
+                          shard.row_weights, NULL);
             memset(epochs, 0x7f, sizeof epochs);
             memset(samples, 0x7f, sizeof samples);
             ur_batch_places(&world.order, step, first, 5, epochs, samples);
