@@ -13,7 +13,7 @@
 /*
  * What a worker holds besides its arenas and its data: program and libraries; for each thread
  * its stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of
- * three arrays of parameters and a model of one. docs/decisions/0004-memory-plan.md has the
+ * three arrays of parameters (four with /train/ema) and a model of one. docs/decisions/0004-memory-plan.md has the
  * measurement.
  */
 enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
@@ -166,8 +166,9 @@ static size_t gates_of(enum ur_cell cell)
 }
 
 static struct dimensions dimensions_of(const struct ur_spec *spec,
-                                       const struct ur_data_shape *shape)
+                                       const struct ur_data_shape *data)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     const enum ur_cell cell = (enum ur_cell)spec->model.cell;
     const int32_t projection = spec->model.projection;
     const size_t dy = (size_t)spec->model.layers - 1 + (spec->model.readout == UR_READOUT_MAX);
@@ -194,9 +195,10 @@ static bool outside(int32_t value, int32_t highest)
     return value < 1 || value > highest;
 }
 
-static enum ur_status check(const struct ur_spec *spec, const struct ur_data_shape *shape,
+static enum ur_status check(const struct ur_spec *spec, const struct ur_data_shape *data,
                             int32_t threads, struct ur_error *error)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     const struct {
         const char *what;
         int32_t value, highest;
@@ -239,8 +241,10 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     const size_t shards = ((size_t)spec->train.batch + d.rows - 1) / d.rows;
     const size_t workers = (size_t)threads < shards ? (size_t)threads : shards;
     const size_t sequences = (size_t)shape->n_train + (size_t)shape->n_test;
+    const size_t means = spec->train.ema > 0; /* a running mean of the weights */
     const size_t arrays =
-        3 + shards; /* weights, two moments whatever the optimizer, a gradient a shard */
+        3 + means +
+        shards; /* weights, two moments whatever the optimizer, a gradient a shard */
 
     plan->n_parameters = parameters(&d, itself);
     plan->params_bytes = times(parameters(&d, piece), arrays);
@@ -249,7 +253,7 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
         plan->work_bytes = plus(plan->work_bytes, insight_bytes(&d, shards));
     plan->data_bytes = times(sequences, sequence_bytes(shape));
     plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
-                       times(parameters(&d, piece), PLAN_FILE_ARRAYS);
+                       times(parameters(&d, piece), PLAN_FILE_ARRAYS + means);
     plan->total_bytes = plus(plus(plan->params_bytes, plan->work_bytes),
                              plus(plan->data_bytes, plan->base_bytes));
     plan->model_bytes = plus(times(plan->n_parameters, sizeof(float)), PLAN_MODEL_BYTES);
@@ -303,27 +307,39 @@ enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *
                    plan->model_bytes, (int)UR_PREDICT_MAX_BYTES);
 }
 
+/* Adds a field error, and makes it the error. */
+static enum ur_status refuse(struct ur_field_errors *fields, const char *pointer,
+                             const char *detail, struct ur_error *error)
+{
+    ur_field_error_add(fields, pointer, "%s", detail);
+    return ur_fail(error, UR_INVALID_SPEC, "%s %s.", pointer, detail);
+}
+
 enum ur_status ur_plan_check_data(const struct ur_spec *spec, const struct ur_data_shape *shape,
                                   struct ur_field_errors *fields, struct ur_error *error)
 {
-    const struct {
-        bool wrong;
-        const char *pointer, *detail;
-    } wishes[] = {
-        {spec->model.scan == UR_SCAN_COLUMNS, "/model/scan",
-         "must be rows: a series has no columns"},
-        {spec->train.augment.on != 0, "/train/augment",
-         "must be null: it is for images, and the data set holds series"},
-        {spec->data.fresh != 0, "/data/fresh", "must be false: series are drawn once"},
-        {spec->train.evaluate_on[0] != '\0', "/train/evaluate_on",
-         "must be null: a network of series is evaluated on its own set"},
-    };
+    const bool augment = spec->train.augment.on != 0;
+    const bool large = shape->steps > UR_AUGMENT_MAX_SIDE || shape->width > UR_AUGMENT_MAX_SIDE;
     enum ur_status status = UR_OK;
-    for (size_t k = 0; shape->series && k < sizeof wishes / sizeof *wishes; k++) {
-        if (!wishes[k].wrong)
-            continue;
-        ur_field_error_add(fields, wishes[k].pointer, "%s", wishes[k].detail);
-        status = ur_fail(error, UR_INVALID_SPEC, "%s %s.", wishes[k].pointer, wishes[k].detail);
+    char detail[128];
+
+    if (shape->series && spec->model.scan == UR_SCAN_COLUMNS)
+        status = refuse(fields, "/model/scan", "must be rows: a series has no columns", error);
+    if (shape->series && augment)
+        status = refuse(fields, "/train/augment",
+                        "must be null: it is for images, and the data set holds series", error);
+    if (shape->series && spec->data.fresh)
+        status = refuse(fields, "/data/fresh", "must be false: series are drawn once", error);
+    if (shape->series && spec->train.evaluate_on[0] != '\0')
+        status = refuse(fields, "/train/evaluate_on",
+                        "must be null: a network of series is evaluated on its own set", error);
+    if (!shape->series && augment && large) {
+        snprintf(detail, sizeof detail,
+                 "must be null: it takes images of up to %d x %d pixels, and the data set has "
+                 "%d x %d",
+                 UR_AUGMENT_MAX_SIDE, UR_AUGMENT_MAX_SIDE, (int)shape->steps,
+                 (int)shape->width);
+        status = refuse(fields, "/train/augment", detail, error);
     }
     return status;
 }

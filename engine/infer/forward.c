@@ -9,6 +9,7 @@
 #include "kernels/softmax.h"
 #include "kernels/vec.h"
 #include "model/params.h"
+#include "unroll/digest.h"
 
 /* Multiples of H in a row of W. */
 static int32_t gates_of(enum ur_cell cell)
@@ -127,7 +128,7 @@ static enum ur_status fill(struct ur_forward *forward, const struct ur_checkpoin
         return status;
     float *weights = carve(forward, params, &forward->arena);
     struct ur_error cause = {0};
-    status = ur_checkpoint_unpack(file, params, file->weights, weights, &cause);
+    status = ur_checkpoint_unpack(file, params, ur_checkpoint_result(file), weights, &cause);
     return status == UR_OK ? UR_OK : bad_model(error, status, &cause);
 }
 
@@ -146,8 +147,12 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     status = describe(&file, &spec, &params, error);
     if (status != UR_OK)
         goto out;
-    forward->steps = file.info.shape.steps;
-    forward->width = file.info.shape.width;
+    const struct ur_data_shape seen = ur_shape_scanned(&file.info.shape, spec.model.scan);
+    forward->picture_height = file.info.shape.steps;
+    forward->picture_width = file.info.shape.width;
+    forward->by_columns = spec.model.scan == UR_SCAN_COLUMNS;
+    forward->steps = seen.steps;
+    forward->width = seen.width;
     forward->classes = file.info.shape.classes;
     forward->series = file.info.shape.series != 0;
     forward->hidden = spec.model.hidden;
@@ -159,7 +164,8 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     forward->gates = gates_of(forward->cell);
     forward->activation = (enum ur_activation)spec.model.activation;
     forward->readout = (enum ur_readout)spec.model.readout;
-    memcpy(forward->weights_sha256, file.info.weights_sha256, sizeof forward->weights_sha256);
+    ur_digest_hex(ur_checkpoint_result(&file), params.n_parameters * sizeof(float),
+                  forward->weights_sha256);
     status = fill(forward, &file, &params, error);
 out:
     ur_checkpoint_close(&file);
@@ -193,10 +199,12 @@ static void read_row(const struct ur_forward *forward, const uint8_t *pictures, 
 {
     const size_t width = (size_t)forward->width;
     const size_t picture = (size_t)forward->steps * width;
+    const size_t first = forward->by_columns ? t : t * width;
+    const size_t next = forward->by_columns ? (size_t)forward->picture_width : 1;
     for (size_t row = 0; row < n; row++)
         for (size_t k = 0; k < width; k++)
             forward->x[row * width + k] =
-                (float)pictures[row * picture + t * width + k] / 255.0f;
+                (float)pictures[row * picture + first + k * next] / 255.0f;
 }
 
 /* One direction of one layer on n rows of pictures. */

@@ -2,7 +2,8 @@
  * A trained network that only answers: loaded once from the bytes of its file, all memory
  * planned then, nothing kept for a backward pass.
  *
- * Shapes: pictures [n][T*I] bytes (0 background, 255 ink), read as byte / 255 as in training;
+ * Shapes: pictures [n][height][width] bytes (0 background, 255 ink), read as byte / 255 as in
+ * training, by rows or by columns (T and I are the width and the height then);
  * probabilities [n][C]. A picture's answer has the same bits alone and among any others, and
  * agrees with the training forward pass to 1e-5 in the logits (kernels/rows.h sums in another
  * order than a BLAS). Cost: 2 T (I + H) GH operations a picture, layer and direction; 0.1 ms
@@ -31,10 +32,12 @@ struct ur_forward_layer {
 
 struct ur_forward {
     int32_t steps, width, hidden, classes;
-    int32_t layers, directions, gates; /* gates: G of layers/recurrent.h */
-    int32_t projection;                /* 0: none */
-    int32_t output;                    /* R: H, or the projection's units */
-    int32_t capacity;                  /* pictures at a time */
+    int32_t layers, directions, gates;     /* gates: G of layers/recurrent.h */
+    int32_t projection;                    /* 0: none */
+    int32_t output;                        /* R: H, or the projection's units */
+    int32_t capacity;                      /* pictures at a time */
+    int32_t picture_height, picture_width; /* width and steps where it is read by columns */
+    bool by_columns;
     bool series; /* reads series: it is loaded, but has no answer to a picture */
     enum ur_cell cell;
     enum ur_activation activation;

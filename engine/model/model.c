@@ -15,8 +15,9 @@
 enum { LAYER_W, LAYER_U, LAYER_B, LAYER_BN, LAYER_P = LAYER_BN }; /* GRUs have no P */
 
 enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
-                             const struct ur_data_shape *shape, struct ur_error *error)
+                             const struct ur_data_shape *data, struct ur_error *error)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     memset(model, 0, sizeof *model);
     if (shape->steps < 1 || shape->steps > UR_MAX_STEPS_PER_ROW || spec->train.shard_rows < 1 ||
         spec->train.shard_rows > UR_MAX_SHARD_ROWS)
@@ -25,7 +26,7 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
             "Sequences of %d steps in shards of %d rows are outside 1..%d and 1..%d.",
             (int)shape->steps, (int)spec->train.shard_rows, UR_MAX_STEPS_PER_ROW,
             UR_MAX_SHARD_ROWS);
-    const enum ur_status status = ur_params_build(&model->params, spec, shape, error);
+    const enum ur_status status = ur_params_build(&model->params, spec, data, error);
     if (status != UR_OK)
         return status;
 

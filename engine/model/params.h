@@ -24,7 +24,14 @@
 #include "unroll/spec.h"
 #include "unroll/status.h"
 
-enum ur_tensor_init { UR_TENSOR_ZERO, UR_TENSOR_GLOROT, UR_TENSOR_NORMAL, UR_TENSOR_LSTM_BIAS };
+enum ur_tensor_init {
+    UR_TENSOR_ZERO,
+    UR_TENSOR_GLOROT,
+    UR_TENSOR_NORMAL,
+    UR_TENSOR_LSTM_BIAS,
+    UR_TENSOR_ORTHOGONAL,
+    UR_TENSOR_UNIFORM
+};
 
 enum { UR_TENSOR_NAME_BYTES = 48, UR_TENSOR_MAX_RANK = 2, UR_TENSOR_ALIGN_FLOATS = 16 };
 
@@ -38,7 +45,8 @@ struct ur_tensor {
     size_t count;                     /* floats */
     int32_t fan_in, fan_out;          /* of one gate's matrix, for the initialisers */
     enum ur_tensor_init init;
-    float constant; /* LSTM_BIAS: the forget gate's bias */
+    float constant; /* LSTM_BIAS: the forget gate's bias; UNIFORM: the largest magnitude */
+    size_t twice;   /* UNIFORM: that many from the start are the sum of two draws */
 };
 
 struct ur_params {

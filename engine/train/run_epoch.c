@@ -118,7 +118,7 @@ enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error)
                                      .validation_accuracy = (float)run->validation.accuracy,
                                      .seconds =
                                          (float)(history->seconds - history->epoch_seconds)};
-    ur_params_digest(&run->model.params, run->team.weights, record.weights_sha256);
+    ur_params_digest(&run->model.params, ur_team_result(&run->team), record.weights_sha256);
     history->last = history->sums;
     history->sums = (struct ur_history_sums){0};
     history->epoch = record.epoch;

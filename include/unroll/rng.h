@@ -16,7 +16,7 @@
 /* What a number is for: two purposes never share a stream. Values are part of the numerics;
  * never renumber them. */
 enum ur_rng_purpose {
-    UR_RNG_INIT = 1,    /* initial weights: a = tensor index, c = element / 4 */
+    UR_RNG_INIT = 1,    /* initial weights: a = tensor index, b = which draw, c = element / 4 */
     UR_RNG_SHUFFLE = 2, /* order of samples: a = epoch */
     UR_RNG_SPLIT = 3,   /* validation split */
     UR_RNG_DROPOUT = 4, /* a = epoch, b = sample + 2^32 layer's output, c = unit / 4 */

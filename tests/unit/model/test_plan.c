@@ -38,7 +38,8 @@ static void check(const struct job *job)
     const size_t shards = (size_t)((job->spec.train.batch + job->spec.train.shard_rows - 1) /
                                    job->spec.train.shard_rows);
     struct ur_arena params = ur_arena_planner();
-    for (size_t k = 0; k < 3 + shards; k++)
+    const size_t means = job->spec.train.ema > 0;
+    for (size_t k = 0; k < 3 + means + shards; k++)
         ur_arena_floats(&params, model.params.n_floats);
     struct ur_arena work = ur_arena_planner();
     for (size_t k = 0; k < shards && k < (size_t)job->threads; k++)
@@ -52,7 +53,7 @@ static void check(const struct job *job)
                      (size_t)(job->shape.n_train + job->shape.n_test) *
                          (size_t)(job->shape.series ? 4 * values + 4 : values + 2));
     /* A checkpoint and a model are put together in memory. */
-    assert_true(plan.base_bytes > 4 * model.params.n_floats * sizeof(float));
+    assert_true(plan.base_bytes > (4 + means) * model.params.n_floats * sizeof(float));
     assert_int_equal(plan.total_bytes,
                      plan.params_bytes + plan.work_bytes + plan.data_bytes + plan.base_bytes);
 }
@@ -91,10 +92,12 @@ static void test_plan_of_every_cell_and_stack(void **state)
         job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
         job.spec.model.dropout = k % 5 == 4 ? 0.5 : 0.0;
         job.spec.model.hidden = 1 + k * 5 % 23;
+        job.spec.train.ema = k % 5 == 0 ? 0.9 : 0;
         job.shape.width = 1 + k * 7 % 31;
         if (job.spec.model.cell == UR_CELL_LSTM && k % 2 == 0)
             job.spec.model.projection = job.spec.model.hidden * 2 / 3;
         job.shape.steps = 1 + k % 5;
+        job.spec.model.scan = k % 5 < 2 ? UR_SCAN_COLUMNS : UR_SCAN_ROWS;
         check(&job);
         job.shape.series = 1;
         job.shape.n_train = k;
