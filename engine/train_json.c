@@ -160,13 +160,26 @@ static json_t *shape_object(const struct ur_data_shape *shape)
     return object;
 }
 
-void ur_json_dataset(const struct ur_record_dataset *dataset, struct ur_text *out)
+static json_t *labels_of(const struct ur_dataset *dataset)
+{
+    json_t *list = json_array();
+    for (int32_t k = 0; k < dataset->shape.classes; k++)
+        json_array_append_new(list, json_string(dataset->labels[k]));
+    return list;
+}
+
+void ur_json_dataset(const struct ur_dataset *dataset, struct ur_text *out)
 {
     json_t *object = json_object();
     put(object, "name", json_string(dataset->name));
     put(object, "kind", json_string(dataset->kind));
     put(object, "sha256", json_string(dataset->sha256));
     put(object, "shape", shape_object(&dataset->shape));
+    if (!ur_dataset_is_image(dataset)) {
+        put(object, "labels", labels_of(dataset));
+        put(object, "mean", number(dataset->mean));
+        put(object, "deviation", number(dataset->deviation));
+    }
     append(object, out);
 }
 

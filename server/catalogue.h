@@ -1,6 +1,6 @@
 /*
- * What data sets there are: the built-in `digits`, and every folder with the four IDX files in
- * a search folder. The daemon lists folders and looks at sizes and times; what is inside, a
+ * What data sets there are: the built-in `digits` and `series`, and every folder with IDX files
+ * or files of series in a search folder. The daemon lists folders and looks at sizes and times; what is inside, a
  * worker is asked (unroll-train --describe), because files are hostile until checked and are
  * never parsed here.
  *

@@ -48,6 +48,8 @@ static enum ur_status load(struct ur_run *run, struct ur_error *error)
     if (status == UR_OK)
         status = ur_run_open(run, request->spec->dataset, &run->dataset, error);
     if (status == UR_OK)
+        status = ur_plan_check_data(request->spec, &run->dataset.shape, NULL, error);
+    if (status == UR_OK)
         status = ur_run_transfer_check(run, error);
     if (status == UR_OK)
         status = ur_order_init(&run->order, request->spec, &run->dataset.shape, error);
@@ -91,6 +93,8 @@ static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct u
     if (run->counts == NULL || run->result->confusion == NULL)
         return ur_fail(error, UR_NO_MEMORY, "There is no memory for a confusion matrix.");
     run->info.shape = run->dataset.shape;
+    run->info.mean = run->dataset.mean;
+    run->info.deviation = run->dataset.deviation;
     run->info.best_validation_accuracy = NAN;
     ur_copy(run->info.dataset_sha256, sizeof run->info.dataset_sha256, run->dataset.sha256);
     ur_copy(run->info.numerics_profile, sizeof run->info.numerics_profile,

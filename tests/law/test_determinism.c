@@ -61,14 +61,14 @@ static void read_digest(const struct child *child, char digest[UR_SHA256_HEX_BYT
 }
 
 /* Another network in the folder's job. */
-static void set_model(const char *model)
+static void set_model(const char *dataset, const char *model)
 {
     struct ur_text text;
     ur_text_init(&text, 4096);
     ur_text_format(&text,
-                   "{\"dataset\":\"digits\",\"data\":{\"count\":300},\"model\":{%s},"
+                   "{\"dataset\":\"%s\",\"data\":{\"count\":300},\"model\":{%s},"
                    "\"train\":{\"steps\":20,\"batch\":40,\"shard_rows\":8,\"validation\":50}}",
-                   model);
+                   dataset, model);
     assert_false(text.failed);
     ur_test_write(spec_path, ur_text_get(&text), strlen(ur_text_get(&text)));
     ur_text_release(&text);
@@ -110,9 +110,10 @@ static void test_threads_give_one_digest_for_every_network(void **state)
         ("\"cell\":\"gru\",\"bidirectional\":true,\"layers\":3,\"hidden\":9,"
          "\"readout\":\"max\""),
     };
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    for (size_t n = 0; n < 2 * sizeof models / sizeof models[0]; n++) {
+        const size_t i = n / 2, k = n % 2;
         char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
-        set_model(models[i]);
+        set_model(k == 0 ? "digits" : "series", models[i]);
         run("1", false, expected);
         run("2", false, digest);
         assert_string_equal(digest, expected);
