@@ -1,7 +1,7 @@
 /*
  * Law: padding never changes a result. The same sequences, padded to T and to T + 7 steps, give
- * the same logits and the same gradients, to the bit, whatever the padding holds; and a sequence
- * has the logits that it has alone, unpadded.
+ * the same logits and the same gradients, to the bit, whatever the padding holds; and a
+ * sequence has the logits that it has alone, unpadded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
