@@ -109,6 +109,13 @@ static const char *state_name(const struct ur_train_result *result)
     return result->stopped ? "stopped" : "succeeded";
 }
 
+static const char *ending_name(enum ur_ending ending)
+{
+    static const char *const names[] = {"steps", "early_stopping", "time_budget", "command",
+                                        "divergence"};
+    return names[ending];
+}
+
 static void append(json_t *object, struct ur_text *out)
 {
     char *text = json_dumps(object, DUMP);
@@ -124,7 +131,9 @@ void ur_json_report(const struct ur_train_result *result, struct ur_text *out)
 {
     json_t *report = json_object();
     put(report, "state", json_string(state_name(result)));
+    put(report, "ended_by", json_string(ending_name(result->ended_by)));
     put(report, "steps", json_integer(result->steps));
+    put(report, "model_step", json_integer(result->model_step));
     put(report, "epochs", json_integer(result->epochs));
     put(report, "train", score(&result->train));
     put(report, "validation", score(&result->validation));

@@ -13,8 +13,8 @@
 /*
  * What a worker holds besides its arenas and its data: program and libraries; for each thread
  * its stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of
- * three arrays of parameters (four with /train/ema) and a model of one. docs/decisions/0004-memory-plan.md has the
- * measurement.
+ * three arrays of parameters (four with /train/ema) and a model of one.
+ * docs/decisions/0004-memory-plan.md has the measurement.
  */
 enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
 

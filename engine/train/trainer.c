@@ -191,6 +191,25 @@ static enum ur_command take_command(struct ur_run *run)
     return command != UR_COMMAND_NONE ? command : run->observer->poll(run->observer->context);
 }
 
+/* True if no step is to follow; the result says why. Whoever stops early has no use for what
+ * is asked at that moment, and steps that are done for the time that they took. */
+static bool is_over(struct ur_run *run)
+{
+    const struct ur_spec *spec = run->request->spec;
+    enum ur_ending *ended_by = &run->result->ended_by;
+    if (ur_stopping_is_over(&run->history.stopping, spec))
+        *ended_by = UR_ENDED_BY_EARLY_STOPPING;
+    else if (run->info.step >= run->steps)
+        *ended_by = UR_ENDED_BY_STEPS;
+    else if (run->result->stopped)
+        *ended_by = UR_ENDED_BY_COMMAND;
+    else if (ur_stopping_is_late(spec, run->history.seconds))
+        *ended_by = UR_ENDED_BY_TIME_BUDGET;
+    else
+        return false;
+    return true;
+}
+
 /* Obeys a command between two steps: UR_OK goes on training. */
 static enum ur_status obey(struct ur_run *run, enum ur_command command, struct ur_error *error)
 {
@@ -202,7 +221,7 @@ static enum ur_status obey(struct ur_run *run, enum ur_command command, struct u
     case UR_COMMAND_CHECKPOINT:
         return ur_run_save_last(run, error);
     case UR_COMMAND_STOP:
-        run->result->stopped = run->info.step < run->steps;
+        run->result->stopped = !is_over(run);
         return UR_OK;
     case UR_COMMAND_NONE:
         break;
@@ -210,7 +229,7 @@ static enum ur_status obey(struct ur_run *run, enum ur_command command, struct u
     return UR_OK;
 }
 
-/* Trains until the steps are done or somebody wants it to end. */
+/* Trains until the steps are done, or until something or somebody wants it to end. */
 static enum ur_status steps(struct ur_run *run, struct ur_error *error)
 {
     ur_run_tell_phase(run, UR_PHASE_TRAINING, (float)run->info.step / (float)run->steps);
@@ -227,7 +246,7 @@ static enum ur_status steps(struct ur_run *run, struct ur_error *error)
         }
         if (status == UR_OK)
             status = obey(run, take_command(run), error);
-        if (status != UR_OK || run->result->stopped || run->info.step >= run->steps)
+        if (status != UR_OK || is_over(run))
             return status;
         status = step(run, error);
         if (status != UR_OK)
