@@ -1,8 +1,8 @@
 /*
  * What data sets there are: the built-in `digits` and `series`, and every folder with IDX files
- * or files of series in a search folder. The daemon lists folders and looks at sizes and times; what is inside, a
- * worker is asked (unroll-train --describe), because files are hostile until checked and are
- * never parsed here.
+ * or files of series in a search folder. The daemon lists folders and looks at sizes and times;
+ * what is inside, a worker is asked (unroll-train --describe), because files are hostile until
+ * checked and are never parsed here.
  *
  * The search folders are those of the setting `datasets`, in their order, then state/datasets;
  * the first folder of a name wins, as in the worker. A description holds for files of the same

@@ -106,13 +106,16 @@ static void test_threads_give_one_digest_for_every_network(void **state)
     static const char *const models[] = {
         "\"cell\":\"rnn\",\"hidden\":12",
         "\"cell\":\"gru\",\"hidden\":12,\"readout\":\"mean\"",
-        "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\",\"scan\":\"columns\"",
+        "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\"",
+        "\"hidden\":12,\"scan\":\"columns\"",
         ("\"cell\":\"gru\",\"bidirectional\":true,\"layers\":3,\"hidden\":9,"
          "\"readout\":\"max\""),
     };
     for (size_t n = 0; n < 2 * sizeof models / sizeof models[0]; n++) {
         const size_t i = n / 2, k = n % 2;
         char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+        if (k > 0 && strstr(models[i], "columns") != NULL)
+            continue; /* a series has none */
         set_model(k == 0 ? "digits" : "series", models[i]);
         run("1", false, expected);
         run("2", false, digest);

@@ -1,4 +1,4 @@
-/* Series as a data set: from files and drawn; standardised, padded, digested, put in batches. */
+/* Series as a data set: from files and drawn; standardised, padded, digested, in batches. */
 #include "folder.h"
 
 #include <math.h>
@@ -215,7 +215,7 @@ static void test_opening_can_be_given_up(void **state)
     assert_null(dataset.train_values);
 }
 
-/* A shard holds each series with its length; what is past it, and rows past the end, is zero. */
+/* A shard holds each series with its length; past it, and in rows past the end, it is zero. */
 static void test_batch(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /*
  * Law: padding never changes a result. The same sequences, padded to T and to T + 7 steps, give
- * the same logits and the same gradients, to the bit, whatever the padding holds; and a sequence
- * has the logits that it has alone, unpadded.
+ * the same logits and the same gradients, to the bit, whatever the padding holds; and a
+ * sequence has the logits that it has alone, unpadded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,17 +126,18 @@ static void check_every_row_alone(const struct ur_spec *spec)
 }
 
 /* Calls check for every cell, and an LSTM with a projection, in one direction and both, in one
- * layer and three, for every readout. */
+ * layer and three, for every readout, with gradients that go back all the way and three steps. */
 static void for_all(void (*check)(const struct ur_spec *spec))
 {
-    for (int32_t k = 0; k < 4 * 2 * 2 * 4; k++) {
+    for (int32_t k = 0; k < 4 * 2 * 2 * 4 * 2; k++) {
         struct ur_spec spec;
         ur_spec_defaults(&spec);
         spec.model.cell = k % 4 < 3 ? k % 4 : UR_CELL_LSTM;
         spec.model.projection = k % 4 < 3 ? 0 : 5;
         spec.model.bidirectional = k / 4 % 2;
         spec.model.layers = 1 + k / 8 % 2 * 2;
-        spec.model.readout = k / 16;
+        spec.model.readout = k / 16 % 4;
+        spec.train.truncate_bptt = k / 64 * 3;
         spec.model.hidden = 17;
         spec.train.shard_rows = ROWS;
         check(&spec);
