@@ -113,7 +113,7 @@ test("every preset can be posted as it is, but for data that is not there", asyn
   for (const { name, description, spec } of items) {
     assert.match(description, /(LSTM|GRU|RNN) of \d+ units/, name);
     const reply = await daemon.api("POST", "/v1/jobs", spec);
-    if (spec.dataset === "digits") {
+    if (["digits", "series"].includes(spec.dataset)) {
       assert.equal(reply.status, 201, reply.text);
       assert.equal((await daemon.api("POST", `/v1/jobs/${reply.body.id}:cancel`)).status, 202);
     } else assert.equal(reply.body.code, "unknown-dataset", name);
