@@ -48,7 +48,7 @@ struct ur_catalogue {
     int32_t n_entries;
 };
 
-static bool built_in(const char *name)
+bool ur_catalogue_built_in(const char *name)
 {
     return strcmp(name, "digits") == 0 || strcmp(name, "series") == 0;
 }
@@ -134,7 +134,7 @@ static void scan_folder(struct finding *finding, const char *path)
     for (const struct dirent *item = readdir(folder); item; item = readdir(folder)) {
         char signature[UR_SIGNATURE_BYTES];
         const char *kind;
-        if (ur_name_valid(item->d_name) && !built_in(item->d_name) &&
+        if (ur_name_valid(item->d_name) && !ur_catalogue_built_in(item->d_name) &&
             sign(dirfd(folder), item->d_name, signature, &kind))
             note(finding, item->d_name, signature, kind);
     }
@@ -256,7 +256,7 @@ static void fill_built_in(const char *name, const struct ur_spec *spec,
 enum ur_status ur_catalogue_find(struct ur_catalogue *catalogue, const struct ur_spec *spec,
                                  struct ur_dataset_facts *facts, struct ur_error *error)
 {
-    if (built_in(spec->dataset)) {
+    if (ur_catalogue_built_in(spec->dataset)) {
         fill_built_in(spec->dataset, spec, facts);
         return UR_OK;
     }

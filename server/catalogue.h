@@ -37,6 +37,9 @@ enum ur_status ur_catalogue_create(struct ur_catalogue **out, const struct ur_co
 /* Accepts NULL. */
 void ur_catalogue_destroy(struct ur_catalogue *catalogue);
 
+/* True of the sets that a program draws, which need no folder: "digits" and "series". */
+bool ur_catalogue_built_in(const char *name);
+
 /* Looks at the folders again. True if there is something new to describe. */
 bool ur_catalogue_scan(struct ur_catalogue *catalogue);
 
