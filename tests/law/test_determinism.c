@@ -171,7 +171,8 @@ static const struct {
     {"\"cell\":\"lstm\",\"hidden\":8,\"bidirectional\":true,\"init\":\"orthogonal\"", ""},
     {"\"cell\":\"gru\",\"hidden\":8,\"init\":\"pytorch\"", ",\"truncate_bptt\":9"},
     {"\"cell\":\"rnn\",\"hidden\":8", ""},
-    {"\"cell\":\"lstm\",\"hidden\":8,\"layers\":2,\"dropout\":0.3", ""},
+    {"\"cell\":\"lstm\",\"hidden\":8,\"layers\":2,\"dropout\":0.3",
+     ",\"augment\":{},\"ema\":0.9"},
 };
 
 /* Eight shards, so that eight threads have one each; an epoch, and with it a checkpoint, every

@@ -126,7 +126,8 @@ static void check_every_row_alone(const struct ur_spec *spec)
 }
 
 /* Calls check for every cell, and an LSTM with a projection, in one direction and both, in one
- * layer and three, for every readout, with gradients that go back all the way and three steps. */
+  * layer and three, for every readout, with gradients that go back all the way and three steps.
+  * */
 static void for_all(void (*check)(const struct ur_spec *spec))
 {
     for (int32_t k = 0; k < 4 * 2 * 2 * 4 * 2; k++) {
