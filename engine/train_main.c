@@ -234,6 +234,7 @@ static enum ur_status train(struct session *session, struct ur_error *error)
                                              .data_folder = session->options.data_dir,
                                              .threads = session->threads,
                                              .resume = session->options.resume,
+                                             .from = session->options.from,
                                              .numerics_profile = session->profile};
     const struct ur_train_observer observer = {.context = session,
                                                .phase = on_phase,

@@ -14,6 +14,8 @@ static const char help[] =
     "                   holds a run already is only taken with --resume\n"
     "  --threads N      threads; 0 takes every core; never changes a result\n"
     "  --resume         go on from DIR/last.ckpt if there is one\n"
+    "  --from FILE      begin with a checkpoint of another run: a fork, whose specification\n"
+    "                   may differ in how it trains, not in the network or the data\n"
     "  --events FILE    append one JSON object a line for everything that happens\n"
     "  --lines          print the textbook's line every run.display_every steps\n"
     "  --data-dir DIR   search this folder for data sets too, after UNROLL_DATASETS\n"
@@ -34,6 +36,7 @@ enum {
     OPTION_OUT,
     OPTION_THREADS,
     OPTION_RESUME,
+    OPTION_FROM,
     OPTION_EVENTS,
     OPTION_LINES,
     OPTION_DATA_DIR,
@@ -48,6 +51,7 @@ static const struct option table[] = {
     {"out", required_argument, NULL, OPTION_OUT},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"resume", no_argument, NULL, OPTION_RESUME},
+    {"from", required_argument, NULL, OPTION_FROM},
     {"events", required_argument, NULL, OPTION_EVENTS},
     {"lines", no_argument, NULL, OPTION_LINES},
     {"data-dir", required_argument, NULL, OPTION_DATA_DIR},
@@ -81,6 +85,9 @@ static enum ur_status set(struct ur_train_options *options, int option, const ch
         return set_threads(options, error);
     case OPTION_RESUME:
         options->resume = true;
+        return UR_OK;
+    case OPTION_FROM:
+        options->from = optarg;
         return UR_OK;
     case OPTION_EVENTS:
         options->events = optarg;

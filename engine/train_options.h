@@ -16,6 +16,7 @@ struct ur_train_options {
     const char *folder;   /* --out */
     const char *data_dir; /* NULL: none */
     const char *events;   /* file to append events to; NULL: none */
+    const char *from;     /* checkpoint of another run to begin with; NULL: none */
     const char *describe; /* name of a data set; NULL: train */
     int32_t threads;      /* 0: as the spec says */
     bool resume;

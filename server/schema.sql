@@ -1,4 +1,4 @@
--- The daemon's database, schema version 1 (PRAGMA user_version). The writer of store.c is the
+-- The daemon's database, schema version 2 (PRAGMA user_version). The writer of store.c is the
 -- only one who changes it; docs/state-directory.md says what else the state directory holds.
 --
 -- Jobs have a number beside their id: it keeps the rows of a million points small. Non-finite
@@ -27,6 +27,8 @@ CREATE TABLE jobs (
     model_name        TEXT NOT NULL DEFAULT '',
     model_version     INTEGER NOT NULL DEFAULT 0,
     report            TEXT,                       -- JSON
+    parent            TEXT NOT NULL DEFAULT '',   -- of a fork: the id of the job it left
+    parent_step       INTEGER NOT NULL DEFAULT 0, -- and the step at which
     -- what moves while the job runs
     step              INTEGER NOT NULL DEFAULT 0, -- the highest seen
     steps             INTEGER NOT NULL DEFAULT 0,

@@ -59,7 +59,7 @@ static enum ur_status make_schema(struct ur_connection *writer, struct ur_error 
     if (status == UR_OK)
         status = ur_sql_script(writer, ur_schema_sql, error);
     if (status == UR_OK)
-        status = ur_sql_script(writer, "PRAGMA user_version = 1; COMMIT", error);
+        status = ur_sql_script(writer, "PRAGMA user_version = 2; COMMIT", error);
     return status;
 }
 
@@ -77,6 +77,20 @@ static enum ur_status check_pages(struct ur_store *store, struct ur_error *error
     return status;
 }
 
+/* From version 1, in one transaction: jobs learn of their parents. */
+static enum ur_status upgrade(struct ur_store *store, struct ur_error *error)
+{
+    const enum ur_status status = check_pages(store, error);
+    if (status != UR_OK)
+        return status;
+    return ur_sql_script(&store->writer,
+                         "BEGIN IMMEDIATE;"
+                         "ALTER TABLE jobs ADD COLUMN parent TEXT NOT NULL DEFAULT '';"
+                         "ALTER TABLE jobs ADD COLUMN parent_step INTEGER NOT NULL DEFAULT 0;"
+                         "PRAGMA user_version = 2; COMMIT",
+                         error);
+}
+
 /* Makes the tables of an empty database; refuses what a newer program wrote. */
 static enum ur_status check_schema(struct ur_store *store, struct ur_error *error)
 {
@@ -87,6 +101,8 @@ static enum ur_status check_schema(struct ur_store *store, struct ur_error *erro
         return status;
     if (version == 0)
         return make_schema(&store->writer, error);
+    if (version == 1)
+        return upgrade(store, error);
     if (version != UR_SCHEMA_VERSION)
         return ur_fail(error, UR_CONFLICT,
                        "The state directory %s was written by another version of unrolld "

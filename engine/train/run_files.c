@@ -140,18 +140,19 @@ static enum ur_status same_job(const struct ur_spec *ours, const struct ur_spec 
     return status;
 }
 
-/* Checks that a checkpoint is of this job, on these data, with these numerics. */
+/* Checks that a checkpoint is of this job, or of one that it may be a fork of, on these data,
+ * with these numerics; *spec is what the checkpoint was trained with. */
 static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoint_file *file,
-                              struct ur_error *error)
+                              bool fork, struct ur_spec *spec, struct ur_error *error)
 {
-    struct ur_spec spec;
     if (file->kind != UR_FILE_CHECKPOINT || file->adam_m == NULL || file->adam_v == NULL ||
         file->history == NULL)
         return ur_fail(error, UR_BAD_CHECKPOINT, "The file is no checkpoint to resume from.");
-    if (ur_spec_parse(&spec, file->spec_json, file->spec_bytes, NULL, NULL) != UR_OK)
+    if (ur_spec_parse(spec, file->spec_json, file->spec_bytes, NULL, NULL) != UR_OK)
         return ur_fail(error, UR_CONFLICT,
                        "The checkpoint's specification is not one of this version.");
-    enum ur_status status = same_job(run->request->spec, &spec, error);
+    enum ur_status status = fork ? ur_spec_check_fork(spec, run->request->spec, NULL, error)
+                                 : same_job(run->request->spec, spec, error);
     if (status != UR_OK)
         return status;
     if (strcmp(file->info.dataset_sha256, run->dataset.sha256) != 0)
@@ -163,6 +164,11 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
         return ur_fail(error, UR_CONFLICT,
                        "The checkpoint was made with the numerics profile %s, this run has %s.",
                        file->info.numerics_profile, run->request->numerics_profile);
+    if (fork && file->info.step > run->steps)
+        return ur_fail(error, UR_INVALID_SPEC,
+                       "/train/steps must reach beyond the checkpoint, which stands at step "
+                       "%" PRId32 ", and ends at %" PRId32 ".",
+                       file->info.step, run->steps);
     if (file->info.step < 0 || file->info.step > run->steps)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint stands at step %" PRId32 " of %" PRId32 ".",
@@ -170,25 +176,40 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
     return UR_OK;
 }
 
-static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
-                                struct ur_error *error)
+/* The moments mean what they meant only to the same optimizer, a sum of an epoch only to the
+ * same minibatches. */
+static enum ur_status take_state(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                 const struct ur_spec *theirs, struct ur_error *error)
 {
     const struct ur_params *params = &run->model.params;
-    enum ur_status status = belongs(run, file, error);
-    if (status == UR_OK)
-        status = ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
-    if (status == UR_OK)
+    const struct ur_spec *ours = run->request->spec;
+    enum ur_status status =
+        ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
+    if (status == UR_OK && theirs->train.optimizer == ours->train.optimizer) {
         status =
             ur_checkpoint_unpack(file, params, file->adam_m, run->team.first_moment, error);
-    if (status == UR_OK)
-        status =
-            ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment, error);
+        if (status == UR_OK)
+            status = ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment,
+                                          error);
+    }
     if (status == UR_OK)
         status = ur_history_decode(&run->history, file->history, file->history_bytes, error);
+    if (status == UR_OK && theirs->train.batch != ours->train.batch)
+        run->history.sums = (struct ur_history_sums){0};
+    return status;
+}
+
+enum ur_status ur_run_take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                bool fork, struct ur_error *error)
+{
+    struct ur_spec theirs;
+    enum ur_status status = belongs(run, file, fork, &theirs, error);
+    if (status == UR_OK)
+        status = take_state(run, file, &theirs, error);
     if (status != UR_OK)
         return status;
     char digest[UR_SHA256_HEX_BYTES];
-    ur_params_digest(params, run->team.weights, digest);
+    ur_params_digest(&run->model.params, run->team.weights, digest);
     if (strcmp(digest, file->info.weights_sha256) != 0)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint's weights do not have the digest that it names.");
@@ -211,7 +232,7 @@ enum ur_status ur_run_resume(struct ur_run *run, bool *found, bool *fell_back,
         return UR_OK;
     if (status != UR_OK)
         return ur_fail(error, status, "%s", missing.detail);
-    status = take_over(run, &file, error);
+    status = ur_run_take_over(run, &file, false, error);
     ur_checkpoint_close(&file);
     if (status != UR_OK)
         return status;

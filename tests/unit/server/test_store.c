@@ -208,9 +208,36 @@ static void test_a_newer_schema_is_refused(void **state)
     (void)state;
     struct ur_error error = {0};
     ur_store_close(store);
-    run_sql("PRAGMA user_version = 2");
+    run_sql("PRAGMA user_version = 3");
     assert_int_equal(ur_store_open(&store, state_path, &error), UR_CONFLICT);
     assert_non_null(strstr(error.detail, "another version"));
+}
+
+/* The first version's jobs had no parents. */
+static void test_an_older_schema_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    struct ur_job_row row = row_of("j1");
+    struct ur_error error = {0};
+    assert_int_equal(insert(&row, NULL, &error), UR_OK);
+    ur_job_row_release(&row);
+    for (int twice = 0; twice < 2; twice++) {
+        ur_store_close(store);
+        if (twice == 0)
+            run_sql("ALTER TABLE jobs DROP COLUMN parent; ALTER TABLE jobs DROP COLUMN "
+                    "parent_step; PRAGMA user_version = 1");
+        assert_int_equal(ur_store_open(&store, state_path, &error), UR_OK);
+    }
+    row = row_of("j2");
+    ur_copy(row.parent, sizeof row.parent, "j1");
+    row.parent_step = 7;
+    assert_int_equal(insert(&row, NULL, &error), UR_OK);
+    ur_job_row_release(&row);
+    ur_store_close(store);
+    run_sql("CREATE TABLE one (n INTEGER CHECK (n = 1)); INSERT INTO one SELECT count(*) FROM "
+            "jobs WHERE parent = 'j1' AND parent_step = 7; INSERT INTO one SELECT count(*) "
+            "FROM jobs WHERE parent = '' AND parent_step = 0; DROP TABLE one");
+    assert_int_equal(ur_store_open(&store, state_path, &error), UR_OK);
 }
 
 static void test_damage_is_told_with_the_way_out(void **state)
@@ -521,6 +548,7 @@ int main(void)
         STORE_TEST(test_a_job_is_the_same_after_reopening),
         STORE_TEST(test_a_second_daemon_is_refused),
         STORE_TEST(test_a_newer_schema_is_refused),
+        STORE_TEST(test_an_older_schema_is_brought_up_to_date),
         STORE_TEST(test_damage_is_told_with_the_way_out),
         STORE_TEST(test_a_file_that_is_no_database_is_told),
         STORE_TEST(test_a_key_is_taken_once_and_the_loser_is_undone),
