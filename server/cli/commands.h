@@ -21,7 +21,7 @@ struct ur_cli {
     bool json;   /* machines read the output: one JSON document a line */
     bool watch;  /* submit: follow the job to its end */
     bool resume; /* train: go on from the folder's checkpoint */
-    const char *threads, *out;
+    const char *threads, *out, *steps;
     const char *state, *tag, *limit;
     const char *model;
     const char *from;              /* fork */
@@ -32,6 +32,7 @@ struct ur_cli {
 };
 
 enum ur_status ur_command_train(struct ur_cli *cli, struct ur_error *error);
+enum ur_status ur_command_verify(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_submit(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_ls(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_show(struct ur_cli *cli, struct ur_error *error);

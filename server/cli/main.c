@@ -25,6 +25,7 @@ enum {
     OPTION_RESUME = 1 << 11,
     OPTION_FROM = 1 << 12,
     OPTION_SET = 1 << 13,
+    OPTION_STEPS = 1 << 14,
     EVERYWHERE = OPTION_URL | OPTION_JSON | OPTION_HELP | OPTION_VERSION
 };
 
@@ -42,6 +43,7 @@ static const struct option options[] = {
     {"model", required_argument, NULL, OPTION_MODEL},
     {"resume", no_argument, NULL, OPTION_RESUME},
     {"from", required_argument, NULL, OPTION_FROM},
+    {"steps", required_argument, NULL, OPTION_STEPS},
     {"set", required_argument, NULL, OPTION_SET},
     {NULL, 0, NULL, 0},
 };
@@ -67,6 +69,13 @@ static const struct command commands[] = {
      "go to DIR, ./unroll-out/NAME-MOMENT by default. The last line of stdout is the report,\n"
      "one JSON object. N never changes the result; 0 takes every core. --resume goes on from\n"
      "the checkpoint in DIR, to the same bits, as if the run had never been interrupted.\n"},
+    {"verify", "SPEC [--threads N,N,...] [--steps N] [--from CHECKPOINT]", 1, 1,
+     OPTION_THREADS | OPTION_STEPS | OPTION_FROM, false, ur_command_verify,
+     "show that the number of threads changes no bit",
+     "Replays the first 50 steps of the job in the file SPEC, or as many as --steps says, at\n"
+     "1, 2 and 4 threads, or as many as --threads says, and compares the weights' digests.\n"
+     "--from begins at a checkpoint instead of at the start. The last line of stdout is one\n"
+     "JSON object; the exit code is 0 where all are the same, 70 where they are not.\n"},
     {"submit", "SPEC|PRESET [--watch]", 1, 1, OPTION_WATCH, true, ur_command_submit,
      "give a job to the daemon",
      "SPEC is a file (- is stdin); a word that is no file is the name of one of the daemon's\n"
@@ -181,6 +190,9 @@ static void set_option(struct ur_cli *cli, int option)
         break;
     case OPTION_RESUME:
         cli->resume = true;
+        break;
+    case OPTION_STEPS:
+        cli->steps = optarg;
         break;
     case OPTION_FROM:
         cli->from = optarg;
