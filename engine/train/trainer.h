@@ -18,7 +18,8 @@
  * Cost: as the plan says (unroll/plan.h), plus one checkpoint's bytes. Errors: UR_DIVERGED (the
  * failing step is not applied, checkpoint and model hold the weights before it), UR_CANCELLED
  * (the files are gone), UR_INTERRUPTED (last.ckpt is written), UR_CONFLICT (the checkpoint is
- * of another job), UR_INVALID_SPEC (a fork changes what it may not), UR_JOB_TOO_BIG, and what data sets, checkpoints and disks can do wrong.
+ * of another job), UR_INVALID_SPEC (a fork changes what it may not), UR_JOB_TOO_BIG, and what
+ * data sets, checkpoints and disks can do wrong.
  * Ownership: the request and the observer are borrowed; a result owns its confusion matrix.
  * Threads: one run a process; the observer is called from the calling thread only.
  */

@@ -63,7 +63,7 @@ static int run(const char *out, const char *from, const char *threads, bool resu
     const char *key = "\"weights_sha256\":\"", *at = strstr(text, key);
     digest[0] = '\0';
     if (at != NULL)
-        snprintf(digest, UR_SHA256_HEX_BYTES, "%s", at + strlen(key));
+        ur_copy(digest, UR_SHA256_HEX_BYTES, at + strlen(key));
     return child_wait(&child);
 }
 

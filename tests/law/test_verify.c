@@ -53,7 +53,7 @@ static const char *digest_at(int which)
         assert_non_null(at);
         at += strlen(key);
     }
-    snprintf(digest, sizeof digest, "%s", at);
+    ur_copy(digest, sizeof digest, at);
     return digest;
 }
 

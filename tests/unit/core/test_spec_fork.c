@@ -23,8 +23,8 @@ static void test_how_it_trains_may_change(void **state)
         "\"train\":{\"epochs\":3}",
         "\"train\":{\"batch\":16,\"shard_rows\":8}",
         "\"train\":{\"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0.5}}",
-        "\"train\":{\"schedule\":{\"name\":\"cosine\"},\"clip_norm\":1,\"label_smoothing\":0."
-        "1}",
+        "\"train\":{\"schedule\":{\"name\":\"cosine\"},\"clip_norm\":1}",
+        "\"train\":{\"label_smoothing\":0.1}",
         "\"run\":{\"threads\":3,\"priority\":2,\"checkpoint_s\":5}",
     };
     (void)state;
