@@ -121,6 +121,8 @@ static enum ur_status check_presence(enum ur_checkpoint_file_kind kind,
     for (int k = UR_SECTION_ADAM_M; k <= UR_SECTION_ADAM_V; k++)
         if ((views[k].at != NULL) != (kind == UR_FILE_CHECKPOINT))
             return bad(error, "its sections are not those of its kind");
+    if (views[UR_SECTION_EMA].at && kind != UR_FILE_CHECKPOINT)
+        return bad(error, "its sections are not those of its kind");
     if (views[kind == UR_FILE_CHECKPOINT ? UR_SECTION_REPORT : UR_SECTION_HISTORY].at)
         return bad(error, "its sections are not those of its kind");
     if (views[UR_SECTION_SPEC].bytes > UR_JSON_MAX_BYTES ||
@@ -189,6 +191,23 @@ static enum ur_status parse_info(struct ur_checkpoint_file *file, struct view vi
     return UR_OK;
 }
 
+/* The section is what makes a network one of series. */
+static enum ur_status parse_series(struct ur_checkpoint_file *file, struct view view,
+                                   struct ur_error *error)
+{
+    struct ur_checkpoint_info *info = &file->info;
+    if (!view.at)
+        return UR_OK;
+    struct ur_reader reader = ur_reader_of(view.at, view.bytes);
+    info->shape.series = 1;
+    info->mean = ur_read_f64(&reader);
+    info->deviation = ur_read_f64(&reader);
+    if (!ur_reader_done(&reader) || !isfinite(info->mean) || !isfinite(info->deviation) ||
+        !(info->deviation > 0))
+        return bad(error, "its SERIES section cannot be");
+    return UR_OK;
+}
+
 _Static_assert(UR_TENSOR_MAX_RANK == 2, "two dimensions below 2^31 multiply without overflow");
 
 /* Adds up the floats of the tensors; 0 for a table that cannot be, one with more than limit
@@ -227,7 +246,7 @@ static enum ur_status parse_arrays(struct ur_checkpoint_file *file,
     const size_t floats = count_floats(views[UR_SECTION_TENSORS], limit);
     if (floats == 0)
         return bad(error, "its TENSORS section cannot be");
-    for (int k = UR_SECTION_WEIGHTS; k <= UR_SECTION_ADAM_V; k++) {
+    for (int k = UR_SECTION_WEIGHTS; k <= UR_SECTION_EMA; k++) {
         if (!views[k].at)
             continue;
         if (views[k].bytes != floats * sizeof(float))
@@ -251,6 +270,7 @@ static void point_into(struct ur_checkpoint_file *file, const struct view views[
     file->weights = views[UR_SECTION_WEIGHTS].at;
     file->adam_m = views[UR_SECTION_ADAM_M].at;
     file->adam_v = views[UR_SECTION_ADAM_V].at;
+    file->ema = views[UR_SECTION_EMA].at;
     file->history = views[UR_SECTION_HISTORY].at;
     file->history_bytes = views[UR_SECTION_HISTORY].bytes;
     file->tensors = views[UR_SECTION_TENSORS].at;
@@ -271,12 +291,19 @@ enum ur_status ur_checkpoint_parse(struct ur_checkpoint_file *file, unsigned cha
     if (status == UR_OK)
         status = parse_info(file, views[UR_SECTION_INFO], error);
     if (status == UR_OK)
+        status = parse_series(file, views[UR_SECTION_SERIES], error);
+    if (status == UR_OK)
         status = parse_arrays(file, views, error);
     if (status == UR_OK)
         point_into(file, views);
     else
         *file = (struct ur_checkpoint_file){.bytes = NULL}; /* bytes stay the caller's */
     return status;
+}
+
+const unsigned char *ur_checkpoint_result(const struct ur_checkpoint_file *file)
+{
+    return file->ema ? file->ema : file->weights;
 }
 
 /* Compares the next tensor of the file with one of the table. */

@@ -15,3 +15,16 @@ int32_t ur_recurrent_gates(enum ur_cell cell)
     }
     return UR_LSTM_GATES;
 }
+
+int32_t ur_recurrent_units(struct ur_recurrent_shape shape)
+{
+    return shape.projection > 0 ? shape.projection : shape.hidden;
+}
+
+bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n)
+{
+    /* Where rows have lengths, blocks of a reversed direction lie in time where the forward
+     * one's do: counted from the last step, they would move with the padding. */
+    const int32_t from = shape.reversed && shape.lengths != NULL ? shape.steps - n : n;
+    return shape.truncate > 0 && from % shape.truncate == 0;
+}

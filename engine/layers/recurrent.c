@@ -8,6 +8,8 @@
 #include "layers/cell_gru.h"
 #include "layers/cell_lstm.h"
 #include "layers/cell_rnn.h"
+#include "layers/projection.h"
+#include "layers/steps.h"
 
 /* Columns of W and U. */
 static int32_t columns(struct ur_recurrent_shape shape)
@@ -18,7 +20,7 @@ static int32_t columns(struct ur_recurrent_shape shape)
 /* Floats in one time step of an array that holds h. */
 static size_t step_floats(struct ur_recurrent_shape shape)
 {
-    return (size_t)shape.rows * (size_t)shape.hidden;
+    return (size_t)shape.rows * (size_t)ur_recurrent_units(shape);
 }
 
 static int32_t part_width(struct ur_recurrent_shape shape)
@@ -49,10 +51,10 @@ const float *ur_recurrent_output(struct ur_recurrent_shape shape, struct ur_recu
 }
 
 /* As many as fill 256 rows, which is what an outer product takes at once (kernels/outer.h). */
-int32_t ur_recurrent_block_steps(int32_t steps, int32_t rows)
+int32_t ur_recurrent_block_steps(struct ur_recurrent_shape shape)
 {
-    const int32_t full = rows < 256 ? 256 / rows : 1;
-    return steps < full ? steps : full;
+    const int32_t full = shape.rows < 256 ? 256 / shape.rows : 1;
+    return shape.projection > 0 || shape.steps < full ? shape.steps : full;
 }
 
 /* Floats of the transpose of U, packed; those of W follow it, one for each part. */
@@ -74,6 +76,8 @@ static int32_t part_count(struct ur_recurrent_shape shape)
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape)
 {
     const int32_t gates = columns(shape);
+    if (shape.projection > 0)
+        return ur_projection_packed_floats(shape);
     const size_t forward =
         ur_packed_floats(shape.width, gates) + ur_packed_floats(shape.hidden, gates);
     const size_t backward = packed_u(shape) + (size_t)part_count(shape) * packed_w(shape);
@@ -110,15 +114,6 @@ static void clear_start(struct ur_recurrent_shape shape, struct ur_recurrent_kep
     memset(kept.h + at, 0, step * sizeof *kept.h);
     if (shape.cell == UR_CELL_LSTM)
         memset(kept.c + at, 0, step * sizeof *kept.c);
-}
-
-/* Clears the rows of a block [B][H] for which step t is padding. */
-static void clear_padding(struct ur_recurrent_shape shape, float *block, int32_t t)
-{
-    const size_t hidden = (size_t)shape.hidden;
-    for (size_t row = 0; shape.lengths != NULL && row < (size_t)shape.rows; row++)
-        if (t >= shape.lengths[row])
-            memset(block + row * hidden, 0, hidden * sizeof *block);
 }
 
 /* What a step forward works with. */
@@ -167,15 +162,19 @@ static void step_forward(const struct pass *pass, int32_t t, bool start)
                        pass->weights.bn, kept.h + before, rows, hidden);
         break;
     }
-    clear_padding(shape, kept.h + now, t);
+    ur_steps_clear_padding(shape, shape.hidden, kept.h + now, t);
     if (shape.cell == UR_CELL_LSTM)
-        clear_padding(shape, kept.c + now, t);
+        ur_steps_clear_padding(shape, shape.hidden, kept.c + now, t);
 }
 
 void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
                           struct ur_recurrent_input input, struct ur_recurrent_kept kept,
                           struct ur_recurrent_scratch scratch)
 {
+    if (shape.projection > 0) {
+        ur_projection_forward(shape, weights, input, kept, scratch);
+        return;
+    }
     float *w = scratch.packed;
     float *u = scratch.packed + ur_packed_floats(shape.width, columns(shape));
     const struct pass pass = {shape, weights, input, kept, w, u, scratch.dgates};
@@ -185,23 +184,6 @@ void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_w
     clear_start(shape, kept);
     for (int32_t n = 0; n < shape.steps; n++)
         step_forward(&pass, step_at(shape, n), n == 0);
-}
-
-/* Adds what the output of step t gets to dh. */
-static void add_output(struct ur_recurrent_shape shape, struct ur_output_gradient output,
-                       float *dh, int32_t t)
-{
-    const size_t hidden = (size_t)shape.hidden;
-    if (t < output.first || t >= output.end)
-        return;
-    const float *block = output.blocks + (size_t)(t - output.first) * output.stride;
-    if (!output.at_last) {
-        ur_vec_add(dh, block, step_floats(shape));
-        return;
-    }
-    for (size_t row = 0; row < (size_t)shape.rows; row++)
-        if (t == shape.lengths[row] - 1)
-            ur_vec_add(dh + row * hidden, block + row * hidden, hidden);
 }
 
 /* Turns dh of step t into dgates, and dh into what reaches step t - 1 beside U. */
@@ -285,15 +267,18 @@ static void step_backward(const struct way_back *back, int32_t n, float *dgates)
     const size_t step = step_floats(shape);
     const int32_t t = step_at(shape, n), gates = columns(shape);
 
-    add_output(shape, back->output, scratch.dh, t);
+    ur_steps_add_output(shape, shape.hidden, back->output, scratch.dh, t);
     /* A cell turns gradients of zero into gradients of zero. */
-    clear_padding(shape, scratch.dh, t);
+    ur_steps_clear_padding(shape, shape.hidden, scratch.dh, t);
     if (shape.cell == UR_CELL_LSTM)
-        clear_padding(shape, scratch.dc, t);
+        ur_steps_clear_padding(shape, shape.hidden, scratch.dc, t);
     if (scratch.squares != NULL)
         ur_vec_squares(&scratch.squares[t], scratch.dh, step);
     cell_backward(shape, back->kept, scratch, dgates, t);
-    if (n > 0 && shape.cell == UR_CELL_GRU)
+    if (n > 0 && ur_recurrent_cut(shape, n)) {
+        memset(scratch.dh, 0, step * sizeof *scratch.dh);
+        memset(scratch.dc, 0, step * sizeof *scratch.dc);
+    } else if (n > 0 && shape.cell == UR_CELL_GRU)
         ur_packed_add(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
     else if (n > 0)
         ur_packed_set(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
@@ -398,8 +383,12 @@ void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_
                            struct ur_recurrent_scratch scratch,
                            struct ur_recurrent_gradients gradients)
 {
+    if (shape.projection > 0) {
+        ur_projection_backward(shape, weights, input, kept, output, scratch, gradients);
+        return;
+    }
     const struct way_back back = {shape, input, kept, output, scratch, gradients};
-    const int32_t most = ur_recurrent_block_steps(shape.steps, shape.rows);
+    const int32_t most = ur_recurrent_block_steps(shape);
 
     pack_transposed(&back, weights);
     clear_gradients(&back);

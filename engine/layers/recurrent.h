@@ -18,7 +18,8 @@
  *         (LSTM)   q [T][B][H] (GRU)   W [I][GH]   U [H][GH]   b [GH]   bn [H] (GRU)
  * Cost: 2*T*B*(I+H)*GH operations forward, twice that backward. Ownership: the caller's memory.
  * Errors: none. Threads: pure functions; one call's memory belongs to one thread.
- * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h.
+ * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h. Where the
+ * output is projected, h and U are as projection.h says.
  */
 #ifndef UNROLL_LAYERS_RECURRENT_H
 #define UNROLL_LAYERS_RECURRENT_H
@@ -37,10 +38,13 @@ struct ur_recurrent_shape {
     enum ur_activation activation; /* RNN */
     bool reversed;                 /* reads the last step first */
     const int32_t *lengths;        /* [B], 1..T each; NULL: all are T */
+    int32_t projection;            /* R of projection.h; 0: the output is H wide */
+    int32_t truncate;              /* steps between two cuts of ur_recurrent_cut; 0: none */
 };
 
 struct ur_recurrent_weights {
     const float *w, *u, *b, *bn;
+    const float *p; /* [H][R], with a projection */
 };
 
 /* What a layer reads; the second part is NULL where there is one. */
@@ -58,6 +62,7 @@ struct ur_recurrent_scratch {
     float *packed;   /* ur_recurrent_packed_floats: W and U, later their transposes */
     float *dgates;   /* [ur_recurrent_block_steps][B][GH] */
     float *dh, *dc;  /* [B][H] */
+    float *dm;       /* [B][H], with a projection */
     double *squares; /* [T] or NULL: where backward leaves, for each time step, the sum of the
                         squares of dL/dh over rows and units */
 };
@@ -84,13 +89,22 @@ struct ur_recurrent_dx {
 struct ur_recurrent_gradients {
     float *dw, *du, *db, *dbn;
     struct ur_recurrent_dx dx;
+    float *dp; /* with a projection */
 };
 
 /* Gives G. */
 int32_t ur_recurrent_gates(enum ur_cell cell);
 
-/* Gives the time steps that backward works on before it adds up what they leave. */
-int32_t ur_recurrent_block_steps(int32_t steps, int32_t rows);
+/* True where the step read as number n begins a block of truncated back-propagation: h and c
+ * reach it, but no gradient goes back through them. n >= 1. */
+bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n);
+
+/* Gives the units of an output: H, or R of projection.h. */
+int32_t ur_recurrent_units(struct ur_recurrent_shape shape);
+
+/* Gives the time steps whose dgates are in memory together: all with a projection, else as
+ * many as backward works on before it adds up what they leave. */
+int32_t ur_recurrent_block_steps(struct ur_recurrent_shape shape);
 
 /* Gives the floats of scratch.packed. */
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape);

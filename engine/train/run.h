@@ -1,7 +1,8 @@
 /*
  * A run under way: what trainer.c drives, run_epoch.c evaluates and sums up, run_files.c
- * writes to disk and reads back, run_transfer.c scores on another data set, and run_end.c
- * brings to its end. Known to those only.
+ * writes to disk and reads back, run_fork.c begins from another job's checkpoint,
+ * run_transfer.c scores on another data set, and run_end.c brings to its end. Known to those
+ * only.
  */
 #ifndef UNROLL_TRAIN_RUN_H
 #define UNROLL_TRAIN_RUN_H
@@ -46,6 +47,7 @@ struct ur_run {
     uint32_t *counts; /* [classes * classes] */
     struct ur_score validation;
     int32_t validation_step; /* at which validation was computed; -1: never */
+    int32_t best_taken;      /* the step of best.ckpt once its weights are the team's; else 0 */
     enum ur_command pending; /* asked for during an evaluation, still to be obeyed */
 };
 
@@ -60,6 +62,11 @@ void ur_run_note_time(struct ur_run *run);
 
 /* Gives the number of the epoch, from 1, in which the last step began; 0 before the first. */
 int32_t ur_run_epoch(const struct ur_run *run);
+
+/* Gives the step after which the team's weights were: the last one, or best.ckpt's once it was
+ * taken back; and the epoch, from 1, in which that step began. */
+int32_t ur_run_model_step(const struct ur_run *run);
+int32_t ur_run_model_epoch(const struct ur_run *run);
 
 /* Evaluates, telling how far it is and listening; tells nothing of what comes out. */
 enum ur_status ur_run_watch(struct ur_run *run, struct ur_evaluation *evaluation,
@@ -80,7 +87,9 @@ struct ur_score ur_run_mean(const struct ur_run *run, const struct ur_history_su
  * interrupted in between closes it after resuming. */
 bool ur_run_epoch_is_over(const struct ur_run *run);
 
-/* Evaluates on the validation split, tells, keeps the best, and empties the sums. */
+/* Evaluates on the validation split, tells, keeps the best, and empties the sums. An epoch that
+ * is not over moves neither the plateau nor early stopping, nor the best that the latter goes
+ * back to: a run that was stopped may be resumed as if it had not been. */
 enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error);
 
 /* Opens a data set of that name as the spec asks for it. UR_CANCELLED and UR_INTERRUPTED where
@@ -115,6 +124,10 @@ enum ur_status ur_run_save_last(struct ur_run *run, struct ur_error *error);
 /* Writes best.ckpt; tells the observer. */
 enum ur_status ur_run_save_best(struct ur_run *run, struct ur_error *error);
 
+/* Makes best.ckpt's weights the team's. Nothing may be trained on or saved after it but the
+ * model. UR_BAD_CHECKPOINT where the file is not of the best epoch. */
+enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error);
+
 /* Writes model.unroll with the report inside; tells the observer. */
 enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
                                  struct ur_error *error);
@@ -123,5 +136,20 @@ enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
  * is none. */
 enum ur_status ur_run_resume(struct ur_run *run, bool *found, bool *fell_back,
                              struct ur_error *error);
+
+struct ur_checkpoint_file; /* io/checkpoint.h */
+
+/* Takes weights, moments, sums and step from a checkpoint of this job, or, for a fork, of its
+ * parent. */
+enum ur_status ur_run_take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                bool fork, struct ur_error *error);
+
+/*
+ * Starts from a checkpoint of another job, whose specification may differ in what a fork may
+ * change. The optimizer keeps its moments where its name stays, and begins with zeros else; the
+ * sums of an epoch under way are kept where the minibatch stays. The best epoch so far is
+ * carried over where its file lies beside the checkpoint, as FILE.best or best.ckpt.
+ */
+enum ur_status ur_run_fork(struct ur_run *run, struct ur_error *error);
 
 #endif

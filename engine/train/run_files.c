@@ -17,6 +17,7 @@ static struct ur_checkpoint_content content_of(const struct ur_run *run,
         .weights = run->team.weights,
         .adam_m = run->team.first_moment,
         .adam_v = run->team.second_moment,
+        .ema = run->team.mean,
         .history = history,
         .history_bytes = UR_HISTORY_BYTES,
     };
@@ -57,8 +58,9 @@ void ur_run_files_remove(const char *folder)
 
 static void tell(const struct ur_run *run, enum ur_checkpoint_kind kind, size_t bytes)
 {
-    struct ur_record_checkpoint record = {.step = run->info.step, .kind = kind, .bytes = bytes};
-    ur_copy(record.weights_sha256, sizeof record.weights_sha256, run->info.weights_sha256);
+    struct ur_record_checkpoint record = {
+        .step = ur_run_model_step(run), .kind = kind, .bytes = bytes};
+    ur_params_digest(&run->model.params, ur_team_result(&run->team), record.weights_sha256);
     run->observer->checkpoint(run->observer->context, &record);
 }
 
@@ -66,7 +68,6 @@ static enum ur_status save(struct ur_run *run, const char *name, bool keep_previ
                            enum ur_checkpoint_kind kind, struct ur_error *error)
 {
     unsigned char history[UR_HISTORY_BYTES];
-    ur_params_digest(&run->model.params, run->team.weights, run->info.weights_sha256);
     run->info.seconds = run->history.seconds;
     ur_history_encode(&run->history, history);
     struct ur_checkpoint_content content = content_of(run, history);
@@ -101,10 +102,11 @@ enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
 {
     struct ur_checkpoint_content content = content_of(run, NULL);
     content.kind = UR_FILE_MODEL;
-    content.adam_m = content.adam_v = NULL;
+    content.weights = ur_team_result(&run->team);
+    content.adam_m = content.adam_v = content.ema = NULL;
     content.history_bytes = 0;
     content.report_json = report_json;
-    ur_params_digest(&run->model.params, run->team.weights, content.info.weights_sha256);
+    content.info.step = ur_run_model_step(run);
     size_t bytes = ur_checkpoint_bytes(&content);
     unsigned char *buffer = malloc(bytes);
     if (buffer == NULL)
@@ -113,7 +115,6 @@ enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
     enum ur_status status = ur_checkpoint_write(run->request->folder, UR_FILE_FINAL, false,
                                                 &content, buffer, bytes, error);
     free(buffer);
-    run->info = content.info;
     if (status == UR_OK)
         tell(run, UR_CHECKPOINT_MODEL, bytes);
     return status;
@@ -140,18 +141,20 @@ static enum ur_status same_job(const struct ur_spec *ours, const struct ur_spec 
     return status;
 }
 
-/* Checks that a checkpoint is of this job, on these data, with these numerics. */
+/* Checks that a checkpoint is of this job, or of one that it may be a fork of, on these data,
+ * with these numerics; *spec is what the checkpoint was trained with. */
 static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoint_file *file,
-                              struct ur_error *error)
+                              bool fork, struct ur_spec *spec, struct ur_error *error)
 {
-    struct ur_spec spec;
+    const bool mean_fits = fork || (file->ema != NULL) == (run->team.mean != NULL);
     if (file->kind != UR_FILE_CHECKPOINT || file->adam_m == NULL || file->adam_v == NULL ||
-        file->history == NULL)
+        !mean_fits || file->history == NULL)
         return ur_fail(error, UR_BAD_CHECKPOINT, "The file is no checkpoint to resume from.");
-    if (ur_spec_parse(&spec, file->spec_json, file->spec_bytes, NULL, NULL) != UR_OK)
+    if (ur_spec_parse(spec, file->spec_json, file->spec_bytes, NULL, NULL) != UR_OK)
         return ur_fail(error, UR_CONFLICT,
                        "The checkpoint's specification is not one of this version.");
-    enum ur_status status = same_job(run->request->spec, &spec, error);
+    enum ur_status status = fork ? ur_spec_check_fork(spec, run->request->spec, NULL, error)
+                                 : same_job(run->request->spec, spec, error);
     if (status != UR_OK)
         return status;
     if (strcmp(file->info.dataset_sha256, run->dataset.sha256) != 0)
@@ -163,6 +166,11 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
         return ur_fail(error, UR_CONFLICT,
                        "The checkpoint was made with the numerics profile %s, this run has %s.",
                        file->info.numerics_profile, run->request->numerics_profile);
+    if (fork && file->info.step > run->steps)
+        return ur_fail(error, UR_INVALID_SPEC,
+                       "/train/steps must reach beyond the checkpoint, which stands at step "
+                       "%" PRId32 ", and ends at %" PRId32 ".",
+                       file->info.step, run->steps);
     if (file->info.step < 0 || file->info.step > run->steps)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint stands at step %" PRId32 " of %" PRId32 ".",
@@ -170,28 +178,89 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
     return UR_OK;
 }
 
-static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
-                                struct ur_error *error)
+/* Takes over what answers: the weights and, where there is one, their mean, which in a fork of
+ * a run without one begins at them. */
+static enum ur_status take_weights(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                   struct ur_error *error)
 {
     const struct ur_params *params = &run->model.params;
-    enum ur_status status = belongs(run, file, error);
+    const unsigned char *mean = file->ema != NULL ? file->ema : file->weights;
+    enum ur_status status =
+        ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
+    if (status == UR_OK && run->team.mean != NULL)
+        status = ur_checkpoint_unpack(file, params, mean, run->team.mean, error);
+    return status;
+}
+
+/* A fork's best epoch may be its parent's. */
+enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error)
+{
+    const struct ur_team *team = &run->team;
+    struct ur_checkpoint_file file = {0};
+    struct ur_spec theirs;
+    enum ur_status status =
+        ur_checkpoint_open(&file, run->request->folder, UR_FILE_BEST, error);
+    if (status != UR_OK)
+        return status;
+    status = belongs(run, &file, true, &theirs, error);
+    if (status == UR_OK && file.info.step != run->info.best_step)
+        status = ur_fail(error, UR_BAD_CHECKPOINT,
+                         "best.ckpt stands at step %" PRId32
+                         ", the best epoch ended at %" PRId32 ".",
+                         file.info.step, run->info.best_step);
+    /* What was best is what answered, and it is to answer again: a mean, even if a fork keeps
+     * none itself. */
     if (status == UR_OK)
-        status = ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
+        status = ur_checkpoint_unpack(&file, &run->model.params, ur_checkpoint_result(&file),
+                                      team->mean != NULL ? team->mean : team->weights, error);
+    ur_checkpoint_close(&file);
     if (status == UR_OK)
+        run->best_taken = run->info.best_step;
+    return status;
+}
+
+/* The moments mean what they meant only to the same optimizer, a sum of an epoch only to the
+ * same minibatches, a rate that fell only to the same schedule, and only who does the same
+ * again has waited in vain already. */
+static enum ur_status take_state(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                 const struct ur_spec *theirs, struct ur_error *error)
+{
+    const struct ur_params *params = &run->model.params;
+    const struct ur_spec *ours = run->request->spec;
+    enum ur_status status = take_weights(run, file, error);
+    if (status == UR_OK && theirs->train.optimizer == ours->train.optimizer) {
         status =
             ur_checkpoint_unpack(file, params, file->adam_m, run->team.first_moment, error);
-    if (status == UR_OK)
-        status =
-            ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment, error);
+        if (status == UR_OK)
+            status = ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment,
+                                          error);
+    }
     if (status == UR_OK)
         status = ur_history_decode(&run->history, file->history, file->history_bytes, error);
+    if (status == UR_OK && theirs->train.batch != ours->train.batch)
+        run->history.sums = (struct ur_history_sums){0};
+    if (status == UR_OK && theirs->train.schedule != ours->train.schedule)
+        run->history.plateau = ur_plateau_start();
+    if (status == UR_OK && same_job(ours, theirs, NULL) != UR_OK)
+        run->history.stopping.waited = 0;
+    return status;
+}
+
+enum ur_status ur_run_take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                bool fork, struct ur_error *error)
+{
+    struct ur_spec theirs;
+    enum ur_status status = belongs(run, file, fork, &theirs, error);
+    if (status == UR_OK)
+        status = take_state(run, file, &theirs, error);
     if (status != UR_OK)
         return status;
     char digest[UR_SHA256_HEX_BYTES];
-    ur_params_digest(params, run->team.weights, digest);
+    ur_params_digest(&run->model.params, run->team.weights, digest);
     if (strcmp(digest, file->info.weights_sha256) != 0)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint's weights do not have the digest that it names.");
+    run->team.rate_factor = run->history.plateau.factor;
     run->info.step = file->info.step;
     run->info.best_validation_accuracy = file->info.best_validation_accuracy;
     run->info.best_step = file->info.best_step;
@@ -211,7 +280,7 @@ enum ur_status ur_run_resume(struct ur_run *run, bool *found, bool *fell_back,
         return UR_OK;
     if (status != UR_OK)
         return ur_fail(error, status, "%s", missing.detail);
-    status = take_over(run, &file, error);
+    status = ur_run_take_over(run, &file, false, error);
     ur_checkpoint_close(&file);
     if (status != UR_OK)
         return status;

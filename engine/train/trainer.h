@@ -13,13 +13,14 @@
  *     model.unroll   what was learnt, once the run has ended by itself or was stopped
  *
  * What must stay true: the weights after step n are a function of the spec and the data alone.
- * Checkpoints come at moments that the clock decides, and therefore change nothing.
+ * Checkpoints come at moments that the clock decides, and therefore change nothing. The clock
+ * decides how many steps a run makes where it has a time budget, and never what a step is.
  *
  * Cost: as the plan says (unroll/plan.h), plus one checkpoint's bytes. Errors: UR_DIVERGED (the
  * failing step is not applied, checkpoint and model hold the weights before it), UR_CANCELLED
  * (the files are gone), UR_INTERRUPTED (last.ckpt is written), UR_CONFLICT (the checkpoint is
- * of another job), UR_INVALID_SPEC (a field that does not suit the data set), UR_JOB_TOO_BIG,
- * and what data sets, checkpoints and disks can do wrong.
+ * of another job), UR_INVALID_SPEC (a field that does not suit the data set, or that a fork may
+ * not change), UR_JOB_TOO_BIG, and what data sets, checkpoints and disks can do wrong.
  * Ownership: the request and the observer are borrowed; a result owns its confusion matrices.
  * Threads: one run a process; the observer is called from the calling thread only.
  */
@@ -41,6 +42,7 @@ struct ur_train_request {
     const char *data_folder;      /* searched last for data sets; NULL: none */
     int32_t threads;              /* at least 1 */
     bool resume;                  /* go on from last.ckpt if there is one */
+    const char *from;             /* else from this checkpoint of another job; NULL: afresh */
     const char *numerics_profile; /* recorded, and compared on resuming */
 };
 
@@ -64,13 +66,25 @@ struct ur_transfer {
     uint32_t *confusion; /* [true class][predicted class] */
 };
 
+/* What made a run end. */
+enum ur_ending {
+    UR_ENDED_BY_STEPS,
+    UR_ENDED_BY_EARLY_STOPPING,
+    UR_ENDED_BY_TIME_BUDGET,
+    UR_ENDED_BY_COMMAND,
+    UR_ENDED_BY_DIVERGENCE
+};
+
 /* How a run ended: what the report says. */
 struct ur_train_result {
     const struct ur_spec *spec;
     const char *numerics_profile;
     enum ur_status status; /* UR_OK or UR_DIVERGED */
     bool stopped;          /* ended early by a command */
+    enum ur_ending ended_by;
     int32_t steps;         /* applied */
+    int32_t model_step;    /* after which the model's weights were; steps, but with early
+                              stopping the best epoch's */
     int32_t epochs;        /* begun */
     struct ur_score train; /* means over the minibatches of the last epoch, whole or not */
     struct ur_score validation;

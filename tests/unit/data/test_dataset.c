@@ -138,18 +138,19 @@ static void test_search_order(void **state)
     ur_dataset_close(&dataset);
 
     struct ur_dataset_entry entries[8];
-    assert_int_equal(ur_dataset_list(second.path, entries, 8), 3);
+    assert_int_equal(ur_dataset_list(second.path, entries, 8), 4);
     assert_string_equal(entries[0].name, "digits");
     assert_string_equal(entries[0].kind, "digits");
-    assert_string_equal(entries[1].name, "another");
-    assert_string_equal(entries[2].name, "tiny");
-    assert_string_equal(entries[2].kind, "idx");
+    assert_string_equal(entries[1].name, "series");
+    assert_string_equal(entries[2].name, "another");
+    assert_string_equal(entries[3].name, "tiny");
+    assert_string_equal(entries[3].kind, "idx");
     assert_int_equal(ur_dataset_list(second.path, entries, 2), 2);
     assert_int_equal(ur_dataset_list(second.path, entries, 0), 0);
 
     assert_int_equal(open_named(&dataset, "mnits", second.path, &error), UR_UNKNOWN_DATASET);
     says(&error, "\"mnits\"");
-    says(&error, "digits, another, tiny");
+    says(&error, "digits, series, another, tiny");
     unsetenv("UNROLL_DATASETS");
     assert_int_equal(open_named(&dataset, "tiny", NULL, &error), UR_UNKNOWN_DATASET);
     ur_test_folder_remove(&first);

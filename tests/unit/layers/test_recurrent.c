@@ -72,8 +72,8 @@ static float gates[T * B * G], h[(T + 1) * B * H], c[(T + 1) * B * H], tanh_c[T 
 static float dgates[T * B * G], dh[B * H], dc[B * H], packed[8 * H * G];
 
 static const struct ur_recurrent_shape shape = {.steps = T, .rows = B, .width = W, .hidden = H};
-static const struct ur_recurrent_weights layer = {weights, weights + W *G,
-                                                  weights + W *G + H *G, NULL};
+static const struct ur_recurrent_weights layer = {
+    .w = weights, .u = weights + W * G, .b = weights + W * G + H * G};
 static const struct ur_recurrent_kept kept = {gates, h, c, tanh_c, NULL};
 static const struct ur_recurrent_input input = {{twin.x, NULL}};
 static const struct ur_recurrent_scratch scratch = {

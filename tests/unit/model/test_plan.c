@@ -38,7 +38,8 @@ static void check(const struct job *job)
     const size_t shards = (size_t)((job->spec.train.batch + job->spec.train.shard_rows - 1) /
                                    job->spec.train.shard_rows);
     struct ur_arena params = ur_arena_planner();
-    for (size_t k = 0; k < 3 + shards; k++)
+    const size_t means = job->spec.train.ema > 0;
+    for (size_t k = 0; k < 3 + means + shards; k++)
         ur_arena_floats(&params, model.params.n_floats);
     struct ur_arena work = ur_arena_planner();
     for (size_t k = 0; k < shards && k < (size_t)job->threads; k++)
@@ -52,7 +53,7 @@ static void check(const struct job *job)
                      (size_t)(job->shape.n_train + job->shape.n_test) *
                          (size_t)(job->shape.series ? 4 * values + 4 : values + 2));
     /* A checkpoint and a model are put together in memory. */
-    assert_true(plan.base_bytes > 4 * model.params.n_floats * sizeof(float));
+    assert_true(plan.base_bytes > (4 + means) * model.params.n_floats * sizeof(float));
     assert_int_equal(plan.total_bytes,
                      plan.params_bytes + plan.work_bytes + plan.data_bytes + plan.base_bytes);
 }
@@ -91,8 +92,12 @@ static void test_plan_of_every_cell_and_stack(void **state)
         job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
         job.spec.model.dropout = k % 5 == 4 ? 0.5 : 0.0;
         job.spec.model.hidden = 1 + k * 5 % 23;
+        job.spec.train.ema = k % 5 == 0 ? 0.9 : 0;
         job.shape.width = 1 + k * 7 % 31;
+        if (job.spec.model.cell == UR_CELL_LSTM && k % 2 == 0)
+            job.spec.model.projection = job.spec.model.hidden * 2 / 3;
         job.shape.steps = 1 + k % 5;
+        job.spec.model.scan = k % 5 < 2 ? UR_SCAN_COLUMNS : UR_SCAN_ROWS;
         check(&job);
         job.shape.series = 1;
         job.shape.n_train = k;
@@ -137,6 +142,22 @@ static void test_every_size_has_a_limit(void **state)
         }
 }
 
+static void test_a_projection_has_a_range(void **state)
+{
+    (void)state;
+    static const int32_t projections[] = {-1, 8, INT32_MAX, 3};
+    for (int k = 0; k < 4; k++) {
+        struct job job = small_job();
+        struct ur_plan plan;
+        struct ur_model model;
+        job.spec.model.projection = projections[k];
+        job.spec.model.cell = k == 3 ? UR_CELL_GRU : UR_CELL_LSTM;
+        assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, NULL),
+                         UR_JOB_TOO_BIG);
+        assert_int_equal(ur_model_init(&model, &job.spec, &job.shape, NULL), UR_JOB_TOO_BIG);
+    }
+}
+
 /* Gives whether the predictor would take the model of images and so many units. */
 static enum ur_status check_model(int32_t hidden, int32_t width, struct ur_error *error)
 {
@@ -161,13 +182,45 @@ static void test_a_model_that_cannot_be_asked_is_refused(void **state)
     assert_int_equal(check_model(UR_MAX_HIDDEN, UR_MAX_WIDTH, NULL), UR_JOB_TOO_BIG);
 }
 
+static void test_what_series_refuse(void **state)
+{
+    (void)state;
+    struct job job = small_job();
+    struct ur_field_errors fields = {.count = 0};
+    struct ur_error error = {0};
+    job.spec.model.scan = UR_SCAN_COLUMNS;
+    job.spec.train.augment.on = 1;
+    job.spec.data.fresh = 1;
+    ur_copy(job.spec.train.evaluate_on, sizeof job.spec.train.evaluate_on, "mnist");
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, &fields, &error), UR_OK);
+    assert_int_equal(fields.count, 0);
+    job.shape.series = 1;
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, &fields, &error),
+                     UR_INVALID_SPEC);
+    assert_string_equal(error.detail, "/model/scan must be rows: a series has no columns.");
+    assert_int_equal(fields.count, 4);
+    assert_string_equal(fields.items[1].pointer, "/train/augment");
+    assert_string_equal(fields.items[2].pointer, "/data/fresh");
+    assert_string_equal(fields.items[3].pointer, "/train/evaluate_on");
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, NULL, NULL), UR_INVALID_SPEC);
+    job.spec = small_job().spec;
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, &fields, &error), UR_OK);
+
+    /* Images are not evaluated on series, of whatever shape. */
+    const struct ur_data_shape images = small_job().shape;
+    assert_int_equal(ur_plan_check_transfer(&images, &images, NULL), UR_OK);
+    assert_int_equal(ur_plan_check_transfer(&images, &job.shape, NULL), UR_INVALID_SPEC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_series_refuse),
         cmocka_unit_test(test_plan_is_what_is_carved),
         cmocka_unit_test(test_plan_of_every_cell_and_stack),
         cmocka_unit_test(test_largest_job_does_not_wrap_around),
         cmocka_unit_test(test_every_size_has_a_limit),
+        cmocka_unit_test(test_a_projection_has_a_range),
         cmocka_unit_test(test_a_model_that_cannot_be_asked_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
