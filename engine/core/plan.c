@@ -12,9 +12,9 @@
 
 /*
  * What a worker holds besides its arenas and its data: program and libraries; for each thread
- * that works its stack and what it touches of OpenBLAS's buffer; and its files while they are put together, a checkpoint of
- * three arrays of parameters (four with /train/ema) and a model of one.
- * docs/decisions/0004-memory-plan.md has the measurement.
+ * that works its stack and what it touches of OpenBLAS's buffer; and its files while they are
+ * put together, a checkpoint of three arrays of parameters (four with /train/ema) and a model
+ * of one. docs/decisions/0004-memory-plan.md has the measurement.
  */
 enum {
     PLAN_BASE_BYTES = 6 << 20,
