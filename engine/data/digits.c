@@ -10,6 +10,15 @@
 #include "data/digits_shapes.h"
 #include "unroll/rng.h"
 
+#ifndef WARP
+#define WARP 0.7f
+#define TREMOR 0.5f
+#define ROUGH 0.2f
+#define FINE 2.0f
+#define ENDS 0.2f
+#define FLICK 0.6f
+#define THIN 0.25f
+#endif
 enum { UR_IMAGE_BYTES = UR_DIGITS_SIDE * UR_DIGITS_SIDE, UR_DIGITS_MAX_THREADS = 64 };
 
 /* The numbers of one image, in the order in which they are drawn. */
@@ -51,9 +60,12 @@ static int32_t choose_style(const struct ur_digit_shape *shape, struct draws *dr
     return style;
 }
 
+enum { UR_LINE_POINTS = 2 * UR_STYLE_POINTS };
+
 struct line {
     int32_t n;
-    struct ur_pen_point points[UR_STYLE_POINTS]; /* x, y in -1..1 of the sheet of shapes */
+    struct ur_pen_point points[UR_LINE_POINTS]; /* x, y in -1..1 of the sheet of shapes */
+    char pen[UR_LINE_POINTS];                   /* a letter a point, as in a style */
 };
 
 /*
@@ -84,6 +96,67 @@ static void set_points(const struct ur_digit_style *style, struct line *line,
         line->points[i].x = x / 50 - 1 + normal(draws, 0, shake);
         line->points[i].y = y / 50 - 1 + normal(draws, 0, shake);
     }
+    memcpy(line->pen, style->pen, (size_t)line->n);
+}
+
+/* A hasty hand rounds the corners; sometimes. */
+static void round_corners(struct line *line, struct draws *draws)
+{
+    const float haste = uniform(draws, 0, 1) * uniform(draws, 0, 1);
+    for (int32_t i = 0; i < line->n; i++)
+        if (line->pen[i] == '^' && uniform(draws, 0, 1) < 0.5f * haste)
+            line->pen[i] = '.';
+}
+
+static bool begins(const struct line *line, int32_t i)
+{
+    return line->pen[i] == 'M';
+}
+
+static bool ends(const struct line *line, int32_t i)
+{
+    return i + 1 == line->n || line->pen[i + 1] == 'M';
+}
+
+/* Strokes end a little before or behind where they were meant to. */
+static void stray_ends(struct line *line, struct draws *draws)
+{
+    const float deviation = uniform(draws, 0, ENDS);
+    for (int32_t i = 0; i < line->n; i++) {
+        const int32_t inner = begins(line, i) ? i + 1 : ends(line, i) ? i - 1 : -1;
+        if (inner < 0)
+            continue;
+        const float share = normal(draws, 0, deviation);
+        line->points[i].x += share * (line->points[i].x - line->points[inner].x);
+        line->points[i].y += share * (line->points[i].y - line->points[inner].y);
+    }
+}
+
+/* Some strokes begin or end with a flick, a short piece in any direction. */
+static void flick(struct line *line, struct draws *draws)
+{
+    struct line out = {.n = 0};
+    const float habit = FLICK * uniform(draws, 0, 1) * uniform(draws, 0, 1);
+    for (int32_t i = 0; i < line->n; i++) {
+        const bool before = begins(line, i) && uniform(draws, 0, 1) < habit;
+        const bool after = ends(line, i) && uniform(draws, 0, 1) < habit;
+        const struct ur_pen_point here = line->points[i];
+        const struct ur_pen_point away = {here.x + normal(draws, 0, 0.13f),
+                                          here.y + normal(draws, 0, 0.13f), 0};
+        if (before) {
+            out.pen[out.n] = 'M';
+            out.points[out.n++] = away;
+        }
+        out.pen[out.n] = before || after ? '^' : line->pen[i];
+        if (!before && begins(line, i))
+            out.pen[out.n] = 'M';
+        out.points[out.n++] = here;
+        if (after && !before) {
+            out.pen[out.n] = '.';
+            out.points[out.n++] = away;
+        }
+    }
+    *line = out;
 }
 
 static void widen(const struct ur_digit_shape *shape, struct line *line, struct draws *draws)
@@ -128,8 +201,8 @@ static void lean(const struct ur_digit_shape *shape, struct line *line, struct d
     }
 }
 
-/* Gives the lines their place and size on the sheet: longer side UR_SHEET_BOX, ink included. */
-static void place(struct line *line, float radius)
+/* Gives the lines their place on the sheet, and their size: `box`, ink included. */
+static void place(struct line *line, float box, float radius)
 {
     float low_x = line->points[0].x, high_x = low_x, low_y = line->points[0].y, high_y = low_y;
     for (int32_t i = 1; i < line->n; i++) {
@@ -140,7 +213,12 @@ static void place(struct line *line, float radius)
         high_y = p.y > high_y ? p.y : high_y;
     }
     const float side = high_x - low_x > high_y - low_y ? high_x - low_x : high_y - low_y;
-    const float scale = ((float)UR_SHEET_BOX - 2 * radius) / side;
+    const float scale = (box - 2 * radius) / side;
+    const float shorter = high_x - low_x < high_y - low_y ? high_x - low_x : high_y - low_y;
+    const float room = THIN * shorter * scale;
+    if (line->n > 4 && radius > room && room > 0.5f)
+        for (int32_t i = 0; i < line->n; i++)
+            line->points[i].radius *= room / radius;
     const float middle = (float)(UR_SHEET_SIDE - 1) / 2;
     for (int32_t i = 0; i < line->n; i++) {
         line->points[i].x = middle + (line->points[i].x - (low_x + high_x) / 2) * scale;
@@ -148,31 +226,66 @@ static void place(struct line *line, float radius)
     }
 }
 
-static void ink(const struct ur_digit_style *style, const struct line *line,
-                struct ur_sheet *sheet)
+static void ink(const struct line *line, struct ur_pen *pen, struct ur_sheet *sheet)
 {
-    uint8_t corner[UR_STYLE_POINTS];
+    uint8_t corner[UR_LINE_POINTS];
     for (int32_t begin = 0; begin < line->n;) {
         int32_t end = begin + 1;
-        while (end < line->n && style->pen[end] != 'M') {
-            corner[end] = style->pen[end] == '^';
+        while (end < line->n && line->pen[end] != 'M') {
+            corner[end] = line->pen[end] == '^';
             end++;
         }
-        ur_pen_stroke(sheet, line->points + begin, corner + begin, end - begin);
+        ur_pen_stroke(sheet, pen, line->points + begin, corner + begin, end - begin);
         begin = end;
     }
 }
 
-/* The pen's width, in the final picture's pixels, and how it changes under way. */
-static float press(struct line *line, struct draws *draws)
+/* Chooses the pen and how the paper is stretched under it. */
+static void take_pen(struct ur_pen *pen, float fine, struct draws *draws)
+{
+    const float square = uniform(draws, -0.6f, 1);
+    const float stretch = WARP * fine * uniform(draws, 0, 1);
+    pen->flat = normal(draws, 0, 0.12f);
+    pen->skew = normal(draws, 0, 0.25f);
+    pen->square = square > 0 ? square : 0;
+    pen->tremor = TREMOR * fine * uniform(draws, 0, 1) * uniform(draws, 0, 1);
+    pen->rough = ROUGH * uniform(draws, 0, 1);
+    pen->noise = draw_word(draws);
+    for (int32_t i = 0; i < UR_WARP_NODES * UR_WARP_NODES; i++)
+        for (int32_t k = 0; k < 2; k++)
+            pen->warp[i / UR_WARP_NODES][i % UR_WARP_NODES][k] =
+                stretch * (uniform(draws, -1, 1) + uniform(draws, -1, 1));
+}
+
+/* The line's width, in the final picture's pixels, and how it changes under way. */
+static float press(struct line *line, float fine, struct draws *draws)
 {
     const float share = uniform(draws, 0, 1) * uniform(draws, 0.35f, 1);
-    const float width = 1.4f + 3.3f * share;
-    const float radius = 0.5f * width * UR_SHEET_FINE;
-    const float pressure = uniform(draws, 0, 0.14f);
+    const float extra = uniform(draws, 0, 1);
+    const float width = 1.4f + 3.0f * share + (extra > 0.94f ? (extra - 0.94f) * 25 : 0);
+    const float radius = 0.5f * width * fine;
+    const float pressure = uniform(draws, 0, 0.18f);
     for (int32_t i = 0; i < line->n; i++)
         line->points[i].radius = radius * (1 + normal(draws, 0, pressure));
     return radius;
+}
+
+/* Dirt beside the digit, as scanners see it: a dot or two, on one sheet of thirty. */
+static void soil(struct ur_sheet *sheet, struct ur_pen *pen, float fine, struct draws *draws)
+{
+    const float fate = uniform(draws, 0, 1);
+    const float middle = (float)(UR_SHEET_SIDE - 1) / 2, reach = 11 * fine;
+    for (float dots = 0.035f; fate < dots; dots *= 0.5f) {
+        const float radius = uniform(draws, 0.15f, 0.6f) * fine;
+        const struct ur_pen_point dot[2] = {
+            {middle + uniform(draws, -reach, reach), middle + uniform(draws, -reach, reach),
+             radius},
+            {middle, middle, radius}};
+        const struct ur_pen_point two[2] = {
+            dot[0], {dot[0].x + uniform(draws, -fine, fine), dot[0].y, radius}};
+        const uint8_t corner[2] = {0, 0};
+        ur_pen_stroke(sheet, pen, two, corner, 2);
+    }
 }
 
 int32_t ur_digits_draw(uint64_t seed, enum ur_digits_split split, uint32_t index,
@@ -185,12 +298,20 @@ int32_t ur_digits_draw(uint64_t seed, enum ur_digits_split split, uint32_t index
     const int32_t style = choose_style(shape, &draws);
     struct line line;
     struct ur_sheet sheet = {{{0}}};
+    struct ur_pen pen;
     set_points(&shape->styles[style], &line, &draws);
+    round_corners(&line, &draws);
+    stray_ends(&line, &draws);
+    flick(&line, &draws);
     widen(shape, &line, &draws);
     bend(&line, &draws);
     lean(shape, &line, &draws);
-    place(&line, press(&line, &draws));
-    ink(&shape->styles[style], &line, &sheet);
+    const float fine = uniform(&draws, FINE, UR_SHEET_FINE);
+    take_pen(&pen, fine, &draws);
+    const float radius = press(&line, fine, &draws);
+    place(&line, 20 * fine, radius);
+    ink(&line, &pen, &sheet);
+    soil(&sheet, &pen, fine, &draws);
     ur_digits_fit(&sheet, image);
     return style;
 }
