@@ -106,4 +106,7 @@ void ur_console_result(struct ur_console *console, const struct ur_train_result 
     puts("Optimization Finished!");
     if (isfinite(result->test_first_128))
         printf("Testing Accuracy: %g\n", result->test_first_128);
+    if (result->transfer.score.images > 0)
+        printf("Accuracy on %s: %g\n", result->transfer.dataset,
+               result->transfer.score.accuracy);
 }

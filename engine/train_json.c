@@ -3,8 +3,8 @@
 #include <jansson.h>
 #include <math.h>
 
-/* A matrix of more classes makes no line that anybody wants to read. */
-enum { CONFUSION_MAX_CLASSES = 100 };
+/* A matrix or a list of more classes makes no line that anybody wants to read. */
+enum { MAX_CLASSES = 100 };
 
 enum { DUMP = JSON_COMPACT | JSON_REAL_PRECISION(9) };
 
@@ -39,7 +39,7 @@ static json_t *score(const struct ur_score *score)
 
 static json_t *confusion(const uint32_t *counts, int32_t classes)
 {
-    if (counts == NULL || classes > CONFUSION_MAX_CLASSES)
+    if (counts == NULL || classes > MAX_CLASSES)
         return json_null();
     json_t *rows = json_array();
     for (int32_t truth = 0; truth < classes; truth++) {
@@ -50,6 +50,46 @@ static json_t *confusion(const uint32_t *counts, int32_t classes)
         json_array_append_new(rows, row);
     }
     return rows;
+}
+
+/* The share of each class's sequences that was named right; null for a class without any. */
+static json_t *class_accuracy(const uint32_t *counts, int32_t classes)
+{
+    if (counts == NULL || classes > MAX_CLASSES)
+        return json_null();
+    json_t *list = json_array();
+    for (int32_t truth = 0; truth < classes; truth++) {
+        const uint32_t *row = counts + (size_t)truth * (size_t)classes;
+        uint64_t sum = 0;
+        for (int32_t named = 0; named < classes; named++)
+            sum += row[named];
+        json_array_append_new(list, sum > 0 ? json_real((double)row[truth] / (double)sum)
+                                            : json_null());
+    }
+    return list;
+}
+
+/* A score with the accuracy of each class. */
+static json_t *score_of_classes(const struct ur_score *numbers, const uint32_t *counts,
+                                int32_t classes)
+{
+    json_t *object = score(numbers);
+    if (json_is_object(object))
+        put(object, "classes", class_accuracy(counts, classes));
+    return object;
+}
+
+static json_t *transfer_object(const struct ur_transfer *transfer, int32_t classes)
+{
+    if (transfer->dataset[0] == '\0')
+        return json_null();
+    json_t *object = json_object();
+    json_t *numbers = score_of_classes(&transfer->score, transfer->confusion, classes);
+    put(object, "dataset", json_string(transfer->dataset));
+    put(object, "dataset_sha256", json_string(transfer->dataset_sha256));
+    json_object_update(object, numbers);
+    json_decref(numbers);
+    return object;
 }
 
 static json_t *spec_object(const struct ur_spec *spec)
@@ -88,8 +128,9 @@ void ur_json_report(const struct ur_train_result *result, struct ur_text *out)
     put(report, "epochs", json_integer(result->epochs));
     put(report, "train", score(&result->train));
     put(report, "validation", score(&result->validation));
-    put(report, "test", score(&result->test));
+    put(report, "test", score_of_classes(&result->test, result->confusion, result->classes));
     put(report, "test_first_128", number(result->test_first_128));
+    put(report, "transfer", transfer_object(&result->transfer, result->classes));
     put(report, "seconds", number(result->seconds));
     put(report, "images_per_second", number(result->images_per_second));
     put(report, "weights_sha256", json_string(result->weights_sha256));

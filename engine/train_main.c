@@ -122,6 +122,26 @@ static void on_confusion(void *context, const struct ur_record_confusion *confus
         ur_json_confusion(session->events, confusion);
 }
 
+static void on_insight(void *context, int32_t step, const struct ur_insight *insight)
+{
+    struct session *session = context;
+    struct ur_text json;
+    if (!session->has_worker && session->events == NULL)
+        return;
+    ur_text_init(&json, UR_RECORD_MAX_BYTES / 2);
+    ur_json_insight(step, insight, &json);
+    if (json.failed) {
+        ur_log(UR_LOG_WARNING, "there is no memory to tell what step %d looked like",
+               (int)step);
+    } else {
+        if (session->has_worker)
+            ur_worker_insight(&session->worker, step, ur_text_get(&json));
+        if (session->events != NULL)
+            ur_json_gradients(session->events, ur_text_get(&json));
+    }
+    ur_text_release(&json);
+}
+
 static enum ur_command on_poll(void *context)
 {
     struct session *session = context;
@@ -242,6 +262,7 @@ static enum ur_status train(struct session *session, struct ur_error *error)
                                                .epoch = on_epoch,
                                                .checkpoint = on_checkpoint,
                                                .confusion = on_confusion,
+                                               .insight = on_insight,
                                                .poll = on_poll,
                                                .report = on_report};
     struct ur_train_result result;

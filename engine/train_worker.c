@@ -150,6 +150,15 @@ void ur_worker_confusion(struct ur_worker *worker, const struct ur_record_confus
     ur_emit_commit(&worker->emit, UR_RECORD_CONFUSION, &writer);
 }
 
+void ur_worker_insight(struct ur_worker *worker, int32_t step, const char *json)
+{
+    const struct ur_record_insight record = {
+        .step = step, .json = json, .json_bytes = strlen(json)};
+    struct ur_writer writer = ur_emit_begin(&worker->emit);
+    ur_record_insight_write(&writer, &record);
+    ur_emit_commit(&worker->emit, UR_RECORD_INSIGHT, &writer);
+}
+
 void ur_worker_dataset(struct ur_worker *worker, const struct ur_record_dataset *dataset)
 {
     struct ur_writer writer = ur_emit_begin(&worker->emit);

@@ -39,6 +39,7 @@ void ur_worker_epoch(struct ur_worker *worker, const struct ur_record_epoch *epo
 void ur_worker_checkpoint(struct ur_worker *worker,
                           const struct ur_record_checkpoint *checkpoint);
 void ur_worker_confusion(struct ur_worker *worker, const struct ur_record_confusion *confusion);
+void ur_worker_insight(struct ur_worker *worker, int32_t step, const char *json);
 void ur_worker_dataset(struct ur_worker *worker, const struct ur_record_dataset *dataset);
 
 /* Sends END and waits until it is read, but not for ever. */

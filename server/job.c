@@ -8,6 +8,7 @@ const char *ur_job_state_name(enum ur_job_state state)
         [UR_JOB_STOPPED] = "stopped",     [UR_JOB_SUCCEEDED] = "succeeded",
         [UR_JOB_CANCELLED] = "cancelled", [UR_JOB_DIVERGED] = "diverged",
         [UR_JOB_FAILED] = "failed",       [UR_JOB_INTERRUPTED] = "interrupted",
+        [UR_JOB_PAUSED] = "paused",
     };
     return (unsigned)state < UR_JOB_STATE_COUNT ? names[state] : "failed";
 }

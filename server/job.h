@@ -30,6 +30,7 @@ enum ur_job_state {
     UR_JOB_DIVERGED,
     UR_JOB_FAILED,
     UR_JOB_INTERRUPTED,
+    UR_JOB_PAUSED,
     UR_JOB_STATE_COUNT
 };
 
@@ -42,7 +43,8 @@ struct ur_job_row {
     int64_t number; /* the store's key; 0 before the row is committed */
     char id[UR_JOB_ID_BYTES];
     enum ur_job_state state;
-    enum ur_command command; /* NONE, STOP or CANCEL: asked for and not yet done */
+    enum ur_command command; /* NONE, STOP, CANCEL or SUSPEND, which is a pause: asked for
+                                and not yet done */
     char name[UR_NAME_BYTES];
     int32_t priority;
     int32_t restarts;

@@ -64,9 +64,11 @@ enum ur_status ur_route_check_body(const struct ur_request *request, uint64_t ex
 
 /* The functions, by file. */
 ur_route_function ur_route_jobs_submit, ur_route_jobs_list, ur_route_job, ur_route_job_patch,
-    ur_route_job_delete, ur_route_job_stop, ur_route_job_cancel, ur_route_job_checkpoint,
-    ur_route_job_log, ur_route_job_schema, ur_route_presets;
+    ur_route_job_delete, ur_route_job_stop, ur_route_job_cancel, ur_route_job_pause,
+    ur_route_job_resume, ur_route_job_checkpoint, ur_route_job_log, ur_route_job_schema,
+    ur_route_presets;
 ur_route_function ur_route_job_series, ur_route_job_confusion, ur_route_prometheus;
+ur_route_function ur_route_job_gradients;
 ur_route_function ur_route_job_events, ur_route_events;
 ur_route_function ur_route_models, ur_route_model, ur_route_model_version,
     ur_route_model_delete, ur_route_classify;

@@ -323,6 +323,18 @@ enum ur_status ur_route_job_cancel(const struct ur_request *request, struct ur_r
     return command(request, UR_JOB_COMMAND_CANCEL, reply, error);
 }
 
+enum ur_status ur_route_job_pause(const struct ur_request *request, struct ur_reply *reply,
+                                  struct ur_error *error)
+{
+    return command(request, UR_JOB_COMMAND_PAUSE, reply, error);
+}
+
+enum ur_status ur_route_job_resume(const struct ur_request *request, struct ur_reply *reply,
+                                   struct ur_error *error)
+{
+    return command(request, UR_JOB_COMMAND_RESUME, reply, error);
+}
+
 enum ur_status ur_route_job_checkpoint(const struct ur_request *request, struct ur_reply *reply,
                                        struct ur_error *error)
 {

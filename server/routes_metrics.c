@@ -9,10 +9,11 @@
 #include "predictor.h"
 #include "routes.h"
 #include "store.h"
+#include "store_insights.h"
 #include "supervisor.h"
 #include "unroll/clock.h"
 
-enum { DEFAULT_POINTS = 1000, MAX_POINTS = 10000 };
+enum { DEFAULT_POINTS = 1000, MAX_POINTS = 10000, DEFAULT_INSIGHTS = 20 };
 
 enum ur_status ur_route_job_series(const struct ur_request *request, struct ur_reply *reply,
                                    struct ur_error *error)
@@ -48,6 +49,22 @@ enum ur_status ur_route_job_confusion(const struct ur_request *request, struct u
     reply->document = true;
     return ur_store_confusion(request->server->store, request->params[0], epoch, &reply->text,
                               error);
+}
+
+enum ur_status ur_route_job_gradients(const struct ur_request *request, struct ur_reply *reply,
+                                      struct ur_error *error)
+{
+    struct ur_insights_request insights = {.job = request->params[0],
+                                           .limit = DEFAULT_INSIGHTS};
+    enum ur_status status =
+        ur_request_integer(request, "limit", 1, UR_MAX_INSIGHTS, &insights.limit, error);
+    if (status == UR_OK)
+        status =
+            ur_request_integer(request, "cursor", 1, INT32_MAX, &insights.before_step, error);
+    if (status != UR_OK)
+        return status;
+    reply->document = true;
+    return ur_store_insights(request->server->store, &insights, &reply->text, error);
 }
 
 static void family(struct ur_text *out, const char *name, const char *type, const char *help)

@@ -1,4 +1,4 @@
--- The daemon's database, schema version 1 (PRAGMA user_version). The writer of store.c is the
+-- The daemon's database, schema version 2 (PRAGMA user_version). The writer of store.c is the
 -- only one who changes it; docs/state-directory.md says what else the state directory holds.
 --
 -- Jobs have a number beside their id: it keeps the rows of a million points small. Non-finite
@@ -87,6 +87,14 @@ CREATE TABLE confusions (
     counts  BLOB NOT NULL,    -- u32 little-endian, [true][predicted]
     PRIMARY KEY (job, epoch, split)
 ) STRICT;
+
+-- What steps looked like from inside; at most 512 of a job, spread over its whole run.
+CREATE TABLE insights (
+    job  INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    step INTEGER NOT NULL,
+    data TEXT NOT NULL, -- JSON
+    PRIMARY KEY (job, step)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency (
     key         TEXT PRIMARY KEY,

@@ -59,9 +59,17 @@ static enum ur_status make_schema(struct ur_connection *writer, struct ur_error 
     if (status == UR_OK)
         status = ur_sql_script(writer, ur_schema_sql, error);
     if (status == UR_OK)
-        status = ur_sql_script(writer, "PRAGMA user_version = 1; COMMIT", error);
+        status = ur_sql_script(writer, "PRAGMA user_version = 2; COMMIT", error);
     return status;
 }
+
+/* What version 2 has more than version 1. */
+static const char from_version_1[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE insights (job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE, step "
+    "INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job, step)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 2;"
+    "COMMIT";
 
 static enum ur_status check_pages(struct ur_store *store, struct ur_error *error)
 {
@@ -87,6 +95,10 @@ static enum ur_status check_schema(struct ur_store *store, struct ur_error *erro
         return status;
     if (version == 0)
         return make_schema(&store->writer, error);
+    if (version == 1) {
+        enum ur_status moved = ur_sql_script(&store->writer, from_version_1, error);
+        return moved == UR_OK ? check_pages(store, error) : moved;
+    }
     if (version != UR_SCHEMA_VERSION)
         return ur_fail(error, UR_CONFLICT,
                        "The state directory %s was written by another version of unrolld "

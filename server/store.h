@@ -56,4 +56,14 @@ enum ur_status ur_store_series(struct ur_store *store, const struct ur_series_re
 enum ur_status ur_store_confusion(struct ur_store *store, const char *job, int32_t epoch,
                                   struct ur_text *out, struct ur_error *error);
 
+struct ur_insights_request {
+    const char *job;
+    int32_t before_step; /* 0: from the newest */
+    int32_t limit;
+};
+/* Appends {"job","items":[…],"next"}, newest first; what an item holds: docs/api.md. */
+enum ur_status ur_store_insights(struct ur_store *store,
+                                 const struct ur_insights_request *request, struct ur_text *out,
+                                 struct ur_error *error);
+
 #endif

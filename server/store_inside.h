@@ -13,7 +13,7 @@
 #include "store_write.h"
 
 /* Four readers serve a pool of answering threads without much waiting, at about 0.5 MB each. */
-enum { UR_STORE_READERS = 4, UR_SCHEMA_VERSION = 1 };
+enum { UR_STORE_READERS = 4, UR_SCHEMA_VERSION = 2 };
 
 struct ur_store {
     char folder[UR_PATH_BYTES];

@@ -179,6 +179,7 @@ void ur_job_write_destroy(struct ur_job_write *write)
         void *any;
     } counts = {write->confusion.counts};
     free(counts.any);
+    free(write->insight);
     for (int i = 0; i < write->n_events; i++)
         free(write->events[i].data);
     free(write->reply);

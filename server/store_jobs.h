@@ -30,6 +30,8 @@ struct ur_job_write {
     int32_t n_points;
     struct ur_record_epoch *epoch;
     struct ur_record_confusion confusion; /* counts NULL: none; owned otherwise */
+    char *insight;                        /* JSON, owned; NULL: none */
+    int32_t insight_step;
     struct {
         const char *name; /* a literal */
         char *data;       /* owned */

@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "json_text.h"
 #include "store.h"
+#include "store_insights.h"
 #include "store_jobs.h"
 #include "store_sql.h"
 
@@ -63,6 +64,9 @@ enum ur_status ur_metrics_insert(struct ur_connection *connection,
         status = insert_epoch(connection, write->row.number, write->epoch, error);
     if (status == UR_OK && write->confusion.counts)
         status = insert_confusion(connection, write->row.number, &write->confusion, error);
+    if (status == UR_OK && write->insight)
+        status = ur_insights_insert(connection, write->row.number, write->insight_step,
+                                    write->insight, error);
     return status;
 }
 

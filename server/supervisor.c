@@ -96,7 +96,7 @@ void ur_supervisor_wake(struct ur_supervisor *supervisor)
 }
 
 /* A job that was running when the daemon died: it goes on from its checkpoint, or, where a
- * cancel was acknowledged, it ends. */
+ * cancel or a pause was acknowledged, it ends or rests. */
 static void revive(struct ur_supervisor *supervisor, struct ur_job *job)
 {
     if (job->row.command == UR_COMMAND_CANCEL) {
@@ -104,8 +104,12 @@ static void revive(struct ur_supervisor *supervisor, struct ur_job *job)
         ur_files_remove(supervisor, job->row.id, true);
         return;
     }
-    if (job->row.state == UR_JOB_QUEUED)
+    if (job->row.state == UR_JOB_QUEUED || job->row.state == UR_JOB_PAUSED)
         return;
+    if (job->row.command == UR_COMMAND_SUSPEND) {
+        ur_job_pause(supervisor, job);
+        return;
+    }
     if (job->row.state != UR_JOB_INTERRUPTED) {
         job->row.restarts++;
         ur_job_enter(supervisor, job, UR_JOB_INTERRUPTED);

@@ -11,6 +11,8 @@
  *                  ^           |-> stopping (a command is under way)
  *                  '-- interrupted (the worker or the daemon died; goes on by itself from its
  *                      checkpoint)
+ *     any of these that has not ended -> paused (its worker is gone, with its cores and its
+ *                      memory) -> queued
  *
  * Format: replies are JSON texts as docs/api.md describes a job. Errors: UR_NOT_FOUND,
  * UR_CONFLICT (the state does not allow it), UR_QUEUE_FULL, UR_JOB_TOO_BIG, UR_UNKNOWN_DATASET,
@@ -87,9 +89,16 @@ enum ur_status ur_supervisor_list(struct ur_supervisor *supervisor,
                                   char next_id[UR_JOB_ID_BYTES], struct ur_error *error);
 
 /* What a client may ask of a job. */
-enum ur_job_command { UR_JOB_COMMAND_STOP, UR_JOB_COMMAND_CANCEL, UR_JOB_COMMAND_CHECKPOINT };
-/* Passes a command on and appends the job as it then is. UR_CONFLICT where the job has ended. A
- * queued job that is stopped or cancelled ends as cancelled. */
+enum ur_job_command {
+    UR_JOB_COMMAND_STOP,
+    UR_JOB_COMMAND_CANCEL,
+    UR_JOB_COMMAND_CHECKPOINT,
+    UR_JOB_COMMAND_PAUSE,
+    UR_JOB_COMMAND_RESUME
+};
+/* Passes a command on and appends the job as it then is. UR_CONFLICT where the state does not
+ * allow it, with the state in the sentence. A job that has not trained yet ends as cancelled
+ * when it is stopped; a paused job that is stopped goes on just to keep what it learnt. */
 enum ur_status ur_supervisor_command(struct ur_supervisor *supervisor, const char *id,
                                      enum ur_job_command command, struct ur_text *json,
                                      struct ur_error *error);

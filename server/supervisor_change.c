@@ -14,13 +14,19 @@
 #include "supervisor_inside.h"
 #include "unroll/clock.h"
 
-enum change_kind { CHANGE_NONE, CHANGE_ORDER, CHANGE_END, CHANGE_PATCH };
+enum change_kind {
+    CHANGE_NONE,
+    CHANGE_ORDER, /* passed on to the worker, which does it */
+    CHANGE_MOVE,  /* the job has no worker: its state changes where it stands */
+    CHANGE_PATCH
+};
 
 struct change {
     struct ur_supervisor *supervisor;
     const char *id;
     enum change_kind kind;
-    enum ur_command order;
+    enum ur_command order;   /* of CHANGE_ORDER */
+    enum ur_job_state state; /* of CHANGE_MOVE */
     const struct ur_job_patch *patch;
     char *tags; /* owned until they are the row's; NULL: as they are */
     int64_t at_us;
@@ -30,15 +36,26 @@ struct change {
     struct ur_job_write *write;
 };
 
+/* Of two orders that are under way the one that ends more holds: a pause must not undo a stop
+ * that was acknowledged before it. */
+static int weight(enum ur_command order)
+{
+    return order == UR_COMMAND_CANCEL    ? 3
+           : order == UR_COMMAND_STOP    ? 2
+           : order == UR_COMMAND_SUSPEND ? 1
+                                         : 0;
+}
+
 /* Changes what a change is about, and gives nothing away: tags are still the change's. */
 static void draw(const struct change *change, struct ur_job_row *row)
 {
     const struct ur_job_patch *patch = change->patch;
-    if (change->kind == CHANGE_END) {
-        row->state = UR_JOB_CANCELLED;
+    if (change->kind == CHANGE_MOVE) {
+        row->state = change->state;
         row->command = UR_COMMAND_NONE;
-        row->ended_us = change->at_us;
-    } else if (change->kind == CHANGE_ORDER && row->command != UR_COMMAND_CANCEL) {
+        if (ur_job_state_ended(change->state))
+            row->ended_us = change->at_us;
+    } else if (change->kind == CHANGE_ORDER && weight(change->order) >= weight(row->command)) {
         row->command = change->order;
         row->state = UR_JOB_STOPPING;
     } else if (change->kind == CHANGE_PATCH) {
@@ -49,6 +66,15 @@ static void draw(const struct change *change, struct ur_job_row *row)
         if (change->tags)
             row->tags = change->tags;
     }
+}
+
+/* What follows from a new state. The mutex is held. */
+static void moved(struct ur_supervisor *supervisor, struct ur_job *job)
+{
+    job->attempts = 0;
+    job->retry_at_us = 0;
+    if (ur_job_state_ended(job->row.state))
+        ur_job_retire(supervisor, job);
 }
 
 /* The change is durable: the job takes it. On the writer's thread. */
@@ -66,12 +92,14 @@ static void changed(void *context, struct ur_job_write *write)
         free(old);
         change->tags = NULL;
     }
-    if (job && change->kind == CHANGE_END) {
-        job->ending = false;
-        ur_job_retire(supervisor, job);
-    }
+    if (job)
+        job->moving = false;
+    if (job && change->kind == CHANGE_MOVE)
+        moved(supervisor, job);
     struct ur_job_write *again = NULL;
-    if (job && job->stamp != change->stamp)
+    if (job && job->row.command == UR_COMMAND_SUSPEND && !job->run && !job->starting)
+        ur_job_pause(supervisor, job); /* its worker was gone before the order was durable */
+    else if (job && job->stamp != change->stamp)
         again = ur_job_write_create(&job->row, UR_JOB_UPDATE);
     if (again)
         ur_store_put(supervisor->store, &again->base);
@@ -90,12 +118,12 @@ static enum ur_status put(struct change *change, struct ur_job *job, struct ur_e
     change->write = ur_job_write_create(&job->row, UR_JOB_UPDATE);
     if (change->write && !ended)
         ur_job_write_event(change->write, "state", ur_event_state(supervisor, job), false);
-    if (change->write && change->kind == CHANGE_END)
+    if (change->write && !ended && ur_job_state_ended(job->row.state))
         ur_job_write_event(change->write, "end", ur_event_end(supervisor, job), true);
     job->row = now;
     if (!change->write)
         return ur_no_memory(error);
-    job->ending = change->kind == CHANGE_END;
+    job->moving = change->kind != CHANGE_PATCH && !job->run && !job->starting;
     change->stamp = ++job->stamp;
     change->write->committed = changed;
     change->write->context = change;
@@ -111,11 +139,11 @@ static enum ur_status await(struct change *change, struct ur_text *json, struct 
     if (change->write)
         status = ur_store_wait(supervisor->store, &change->ticket, error);
     ur_job_write_destroy(change->write);
-    if (status != UR_OK && change->kind == CHANGE_END) {
+    if (status != UR_OK && change->kind != CHANGE_PATCH) {
         pthread_mutex_lock(&supervisor->mutex);
         struct ur_job *job = ur_job_find(supervisor, change->id);
         if (job)
-            job->ending = false;
+            job->moving = false;
         pthread_mutex_unlock(&supervisor->mutex);
     }
     ur_supervisor_wake(supervisor);
@@ -123,7 +151,7 @@ static enum ur_status await(struct change *change, struct ur_text *json, struct 
         status = ur_fail(error, UR_CONFLICT, "The job has ended.");
     if (status != UR_OK)
         return status;
-    if (change->kind == CHANGE_END)
+    if (change->kind == CHANGE_MOVE && change->state == UR_JOB_CANCELLED)
         ur_files_remove(supervisor, change->id, true);
     return ur_supervisor_job(supervisor, change->id, json, error);
 }
@@ -137,35 +165,90 @@ static enum ur_status find(struct ur_supervisor *supervisor, const char *id,
         return ur_fail_no_job(error);
     if (supervisor->stopping)
         return ur_fail_stopping(error);
-    if ((*job)->ending)
-        return ur_fail(error, UR_CONFLICT, "Another request is ending the job.");
+    if ((*job)->moving)
+        return ur_fail(error, UR_CONFLICT,
+                       "Another request is changing the state of the job; it is %s.",
+                       ur_job_state_name((*job)->row.state));
     return UR_OK;
+}
+
+static enum ur_status refuse(const struct ur_job *job, const char *rule, struct ur_error *error)
+{
+    return ur_fail(error, UR_CONFLICT, "%s; it is %s.", rule,
+                   ur_job_state_name(job->row.state));
+}
+
+/* Changes the state of a job that has no worker. The mutex is held. */
+static enum ur_status move(struct change *change, struct ur_job *job, enum ur_job_state state,
+                           struct ur_error *error)
+{
+    change->kind = CHANGE_MOVE;
+    change->state = state;
+    return put(change, job, error);
+}
+
+/* The mutex is held. */
+static enum ur_status pass_on(struct change *change, struct ur_job *job, enum ur_command what,
+                              struct ur_error *error)
+{
+    if (job->row.command == what || job->row.command == UR_COMMAND_CANCEL)
+        return UR_OK; /* it is under way */
+    change->kind = CHANGE_ORDER;
+    change->order = what;
+    return put(change, job, error);
+}
+
+/* A job that has learnt nothing has nothing to keep. A paused or interrupted one that has gets
+ * a worker again, for as long as keeping takes. The mutex is held. */
+static enum ur_status stop(struct change *change, struct ur_job *job, struct ur_error *error)
+{
+    const enum ur_job_state state = job->row.state;
+    const bool waits = state == UR_JOB_QUEUED || state == UR_JOB_PAUSED;
+    if (!job->run && !job->starting && waits && job->row.at.step == 0)
+        return move(change, job, UR_JOB_CANCELLED, error);
+    return pass_on(change, job, UR_COMMAND_STOP, error);
+}
+
+/* The mutex is held. */
+static enum ur_status pause_job(struct change *change, struct ur_job *job,
+                                struct ur_error *error)
+{
+    const enum ur_command under_way = job->row.command;
+    if (job->row.state == UR_JOB_PAUSED || under_way == UR_COMMAND_STOP ||
+        under_way == UR_COMMAND_CANCEL)
+        return refuse(job, "Only a job that waits or trains can be paused", error);
+    if (!job->run && !job->starting)
+        return move(change, job, UR_JOB_PAUSED, error);
+    return pass_on(change, job, UR_COMMAND_SUSPEND, error);
 }
 
 /* The mutex is held. */
 static enum ur_status order(struct change *change, struct ur_job *job,
                             enum ur_job_command command, struct ur_error *error)
 {
-    const enum ur_job_state state = job->row.state;
-    const bool has_worker = job->run || job->starting;
-    if (ur_job_state_ended(state))
+    if (ur_job_state_ended(job->row.state))
         return ur_fail(error, UR_CONFLICT, "The job has ended: it is %s.",
-                       ur_job_state_name(state));
-    if (command == UR_JOB_COMMAND_CHECKPOINT) {
-        if (state != UR_JOB_RUNNING)
-            return ur_fail(error, UR_CONFLICT,
-                           "Only a running job writes a checkpoint; it is %s.",
-                           ur_job_state_name(state));
-        job->checkpoint_wanted = true;
-        return UR_OK;
+                       ur_job_state_name(job->row.state));
+    switch (command) {
+    case UR_JOB_COMMAND_STOP:
+        return stop(change, job, error);
+    case UR_JOB_COMMAND_CANCEL:
+        if (!job->run && !job->starting)
+            return move(change, job, UR_JOB_CANCELLED, error);
+        return pass_on(change, job, UR_COMMAND_CANCEL, error);
+    case UR_JOB_COMMAND_PAUSE:
+        return pause_job(change, job, error);
+    case UR_JOB_COMMAND_RESUME:
+        if (job->row.state != UR_JOB_PAUSED)
+            return refuse(job, "Only a paused job can be resumed", error);
+        return move(change, job, UR_JOB_QUEUED, error);
+    case UR_JOB_COMMAND_CHECKPOINT:
+        break;
     }
-    change->order = command == UR_JOB_COMMAND_CANCEL ? UR_COMMAND_CANCEL : UR_COMMAND_STOP;
-    change->kind = CHANGE_ORDER;
-    if (!has_worker && (state == UR_JOB_QUEUED || command == UR_JOB_COMMAND_CANCEL))
-        change->kind = CHANGE_END;
-    else if (job->row.command == change->order || job->row.command == UR_COMMAND_CANCEL)
-        return UR_OK; /* it is under way */
-    return put(change, job, error);
+    if (job->row.state != UR_JOB_RUNNING)
+        return refuse(job, "Only a running job writes a checkpoint", error);
+    job->checkpoint_wanted = true;
+    return UR_OK;
 }
 
 enum ur_status ur_supervisor_command(struct ur_supervisor *supervisor, const char *id,

@@ -29,6 +29,8 @@
 #include "supervisor.h"
 #include "worker.h"
 
+struct json_t; /* of jansson */
+
 enum {
     UR_STEP_EVENT_US = 500000, /* at most two step events a second */
     UR_RECORDS_PER_SECOND = 5000,
@@ -66,7 +68,8 @@ struct ur_job {
     uint32_t phase; /* enum ur_phase */
     float phase_done;
     bool deleting;
-    bool ending;    /* a client's order to end it is being committed: it does not start */
+    bool moving;    /* an order of a client is being committed while it has no worker: nobody
+                       else moves it, and it does not start */
     uint32_t stamp; /* counts the writes of its whole row */
 };
 
@@ -168,6 +171,8 @@ void ur_job_enter(struct ur_supervisor *supervisor, struct ur_job *job,
 /* Ends a job: the row, `state` and `end`. error may be NULL. The mutex is held. */
 void ur_job_end(struct ur_supervisor *supervisor, struct ur_job *job, enum ur_job_state state,
                 const struct ur_error *error);
+/* A job whose pause was ordered has no worker any more: it is paused. The mutex is held. */
+void ur_job_pause(struct ur_supervisor *supervisor, struct ur_job *job);
 /* What follows once the row says that a job has ended. The mutex is held. */
 void ur_job_retire(struct ur_supervisor *supervisor, struct ur_job *job);
 void ur_run_start(struct ur_supervisor *supervisor, struct ur_job *job);
@@ -213,6 +218,8 @@ char *ur_event_state(const struct ur_supervisor *supervisor, const struct ur_job
 char *ur_event_step(const struct ur_job *job, const struct ur_step_point *point);
 char *ur_event_epoch(const struct ur_job *job, const struct ur_record_epoch *epoch);
 char *ur_event_checkpoint(const struct ur_job *job, const struct ur_record_checkpoint *record);
+/* insight: what the worker said of a step. */
+char *ur_event_gradients(const struct ur_job *job, struct json_t *insight);
 char *ur_event_end(const struct ur_supervisor *supervisor, const struct ur_job *job);
 /* Appends the tags as a JSON array. */
 void ur_tags_print(struct ur_text *json, const char (*tags)[UR_NAME_BYTES], int32_t n_tags);

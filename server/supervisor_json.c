@@ -1,3 +1,4 @@
+#include <jansson.h>
 #include <math.h>
 
 #include "json_text.h"
@@ -222,6 +223,17 @@ char *ur_event_checkpoint(const struct ur_job *job, const struct ur_record_check
     ur_json_key_integer(&json, "bytes", (int64_t)record->bytes);
     ur_json_key_string(&json, "weights_sha256", record->weights_sha256);
     return finish(&json);
+}
+
+char *ur_event_gradients(const struct ur_job *job, json_t *insight)
+{
+    static const char *const keys[] = {"step", "time_steps", "stride", "gradients"};
+    json_t *object = json_pack("{s:s}", "job", job->row.id);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        json_object_set(object, keys[i], json_object_get(insight, keys[i]));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(5));
+    json_decref(object);
+    return text;
 }
 
 char *ur_event_end(const struct ur_supervisor *supervisor, const struct ur_job *job)

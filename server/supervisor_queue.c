@@ -62,24 +62,67 @@ static enum ur_status check_model(const struct ur_plan *plan, struct ur_field_er
     return status;
 }
 
+/* Finds a set that a job needs; what is wrong with it is said of the field that names it. */
+static enum ur_status find_set(struct ur_supervisor *supervisor, const struct ur_spec *spec,
+                               const char *pointer, struct ur_dataset_facts *facts,
+                               struct ur_field_errors *fields, struct ur_error *error)
+{
+    enum ur_status status = ur_catalogue_find(supervisor->catalogue, spec, facts, error);
+    if (status == UR_OK && facts->state == UR_DATASET_BAD)
+        status = ur_fail(error, UR_BAD_DATASET, "The data set \"%s\" cannot be used: %s",
+                         spec->dataset, facts->why);
+    if (status != UR_OK && fields && error)
+        ur_field_error_add(fields, pointer, "%s", error->detail);
+    return status;
+}
+
+static const char evaluate_on[] = "/train/evaluate_on";
+
+/* Finds the set of /train/evaluate_on; without one there is nothing to wait for. */
+static enum ur_status find_transfer(struct ur_supervisor *supervisor,
+                                    const struct ur_spec *spec, struct ur_dataset_facts *facts,
+                                    struct ur_field_errors *fields, struct ur_error *error)
+{
+    struct ur_spec other = *spec;
+    *facts = (struct ur_dataset_facts){.state = UR_DATASET_READY};
+    if (spec->train.evaluate_on[0] == '\0')
+        return UR_OK;
+    ur_copy(other.dataset, sizeof other.dataset, spec->train.evaluate_on);
+    return find_set(supervisor, &other, evaluate_on, facts, fields, error);
+}
+
+static enum ur_status plan_transfer(const struct ur_spec *spec, const struct ur_data_shape *own,
+                                    const struct ur_data_shape *other, struct ur_plan *plan,
+                                    struct ur_field_errors *fields, struct ur_error *error)
+{
+    struct ur_error misfit = {0};
+    if (spec->train.evaluate_on[0] == '\0')
+        return UR_OK;
+    const enum ur_status status = ur_plan_check_transfer(own, other, &misfit);
+    if (status == UR_OK)
+        return ur_plan_add_transfer(plan, other, error);
+    if (fields) /* the sentence begins with the field */
+        ur_field_error_add(fields, evaluate_on, "%s", misfit.detail + sizeof evaluate_on);
+    return ur_fail(error, status, "%s", misfit.detail);
+}
+
 enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
                            struct ur_field_errors *fields, struct ur_error *error)
 {
-    struct ur_dataset_facts facts;
+    struct ur_dataset_facts facts, other;
     struct ur_plan plan;
     const struct ur_spec *spec = job->spec;
     job->threads = threads_of(supervisor, spec);
-    enum ur_status status = ur_catalogue_find(supervisor->catalogue, spec, &facts, error);
-    if (status == UR_OK && facts.state == UR_DATASET_BAD)
-        status = ur_fail(error, UR_BAD_DATASET, "The data set \"%s\" cannot be used: %s",
-                         spec->dataset, facts.why);
-    if (status != UR_OK && fields && error)
-        ur_field_error_add(fields, "/dataset", "%s", error->detail);
-    if (status != UR_OK || facts.state != UR_DATASET_READY)
+    enum ur_status status = find_set(supervisor, spec, "/dataset", &facts, fields, error);
+    if (status == UR_OK)
+        status = find_transfer(supervisor, spec, &other, fields, error);
+    if (status != UR_OK || facts.state != UR_DATASET_READY || other.state != UR_DATASET_READY)
         return status; /* not described yet: it waits, planned is false */
     status = check_split(spec, &facts.shape, fields, error);
     if (status == UR_OK)
         status = ur_plan_job(spec, &facts.shape, job->threads, &plan, error);
+    if (status == UR_OK)
+        status = plan_transfer(spec, &facts.shape, &other.shape, &plan, fields, error);
     if (status == UR_OK)
         status = check_memory(supervisor, &plan, fields, error);
     if (status == UR_OK)
@@ -97,7 +140,7 @@ enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
 
 static bool waits(const struct ur_job *job, int64_t now_us)
 {
-    if (job->run || job->starting || job->ending)
+    if (job->run || job->starting || job->moving)
         return false;
     return job->retry_at_us <= now_us &&
            (job->row.state == UR_JOB_QUEUED || job->row.state == UR_JOB_INTERRUPTED ||

@@ -251,6 +251,45 @@ static enum ur_status take_confusion(struct ur_supervisor *supervisor, struct ur
     return UR_OK;
 }
 
+/* What the worker says of a step goes to readers as it is, so it must be what it should be: an
+ * object of that step whose gradients are a list. */
+static json_t *checked_insight(const struct ur_record_insight *record)
+{
+    json_t *root = json_loadb(record->json, record->json_bytes, JSON_REJECT_DUPLICATES, NULL);
+    if (json_integer_value(json_object_get(root, "step")) == record->step &&
+        json_is_array(json_object_get(root, "gradients")))
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+static enum ur_status take_insight(struct ur_supervisor *supervisor, struct ur_run *run,
+                                   const struct ur_frame *frame, struct ur_error *error)
+{
+    struct ur_record_insight record;
+    const enum ur_status status = ur_record_insight_read(frame, &record, error);
+    if (status != UR_OK)
+        return status;
+    json_t *root = record.step <= run->steps ? checked_insight(&record) : NULL;
+    if (!root)
+        return broke(error, "what it says of a step makes no sense");
+    pthread_mutex_lock(&supervisor->mutex);
+    const bool fresh = record.step > run->seen_step;
+    struct ur_job_write *write = ur_store_backlog(supervisor->store) > UR_MAX_BACKLOG
+                                     ? NULL
+                                     : begin_write(run, UR_JOB_PROGRESS);
+    if (write) {
+        write->insight_step = record.step;
+        write->insight = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(5));
+        if (fresh)
+            ur_job_write_event(write, "gradients", ur_event_gradients(run->job, root), false);
+        ur_store_put(supervisor->store, &write->base);
+    }
+    pthread_mutex_unlock(&supervisor->mutex);
+    json_decref(root);
+    return UR_OK;
+}
+
 /* Gives the report on one line, NULL if it is no JSON object: it is served as it is. */
 static char *clean_report(struct ur_run *run, const char *text, size_t bytes)
 {
@@ -303,6 +342,8 @@ static enum ur_status take_record(struct ur_supervisor *supervisor, struct ur_ru
         return take_checkpoint(supervisor, run, frame, error);
     case UR_RECORD_CONFUSION:
         return take_confusion(supervisor, run, frame, error);
+    case UR_RECORD_INSIGHT:
+        return take_insight(supervisor, run, frame, error);
     case UR_RECORD_END:
         return take_end(run, frame, error);
     case UR_RECORD_DATASET:

@@ -45,6 +45,15 @@ static void set_error(struct ur_job_row *row, const struct ur_error *error)
     row->error_detail = strdup(detail);
 }
 
+void ur_job_pause(struct ur_supervisor *supervisor, struct ur_job *job)
+{
+    job->row.command = UR_COMMAND_NONE;
+    job->attempts = 0;
+    job->retry_at_us = 0;
+    ur_job_enter(supervisor, job, UR_JOB_PAUSED);
+    ur_log(UR_LOG_INFO, "job %s is paused at step %d", job->row.id, (int)job->row.at.step);
+}
+
 static void leave_active(struct ur_supervisor *supervisor, const struct ur_job *job)
 {
     for (int32_t i = 0; i < supervisor->n_active; i++)
@@ -134,6 +143,8 @@ static void postpone(struct ur_supervisor *supervisor, struct ur_job *job,
     ur_copy(id, sizeof id, job->row.id); /* once it has ended, a client may remove it */
     if (cancelled)
         ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL);
+    else if (job->row.command == UR_COMMAND_SUSPEND)
+        ur_job_pause(supervisor, job);
     pthread_mutex_unlock(&supervisor->mutex);
     ur_log(UR_LOG_WARNING, "job %s waits for %.1f s: %s", id, (double)pause * 1e-6,
            why->detail);
@@ -292,6 +303,10 @@ static void interrupt(struct ur_supervisor *supervisor, struct ur_run *run,
 
     if (job->row.command == UR_COMMAND_CANCEL) {
         ur_job_end(supervisor, job, UR_JOB_CANCELLED, NULL);
+        return;
+    }
+    if (job->row.command == UR_COMMAND_SUSPEND) { /* the last checkpoint is where it rests */
+        ur_job_pause(supervisor, job);
         return;
     }
     job->attempts = job->row.at.step > run->seen_step ? 0 : job->attempts + 1;

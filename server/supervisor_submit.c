@@ -90,13 +90,15 @@ static enum ur_status check_queue(const struct ur_supervisor *supervisor,
 {
     int32_t queued = supervisor->n_arriving;
     for (int32_t i = 0; i < supervisor->n_active; i++)
-        queued += supervisor->active[i]->row.state == UR_JOB_QUEUED;
+        queued += supervisor->active[i]->row.state == UR_JOB_QUEUED ||
+                  supervisor->active[i]->row.state == UR_JOB_PAUSED;
     if (supervisor->stopping)
         return ur_fail_stopping(error);
     if (queued >= supervisor->config->max_queued)
-        return ur_fail(error, UR_QUEUE_FULL,
-                       "%d jobs wait already, which is the limit; try again later.",
-                       (int)queued);
+        return ur_fail(
+            error, UR_QUEUE_FULL,
+            "%d jobs wait or are paused already, which is the limit; try again later.",
+            (int)queued);
     return UR_OK;
 }
 

@@ -42,12 +42,19 @@ static size_t piece(size_t count)
     return bytes / UR_ARENA_ALIGN * UR_ARENA_ALIGN;
 }
 
+/* The same of single bytes. */
+static size_t byte_piece(size_t count)
+{
+    return piece((count + 3) / 4);
+}
+
 /* The dimensions as size_t, all at least 1 but dy. */
 struct dimensions {
     size_t steps, width, classes, rows, hidden, gates;
     size_t layers, directions;
     size_t dy; /* layers' worth of output gradients in memory at once */
     enum ur_cell cell;
+    bool dropout;
 };
 
 /* Adds up tensors, as floats or as the bytes of an array whose tensors start on 64-byte
@@ -102,6 +109,16 @@ static size_t packed_floats(const struct dimensions *d)
     return forward > backward ? forward : backward;
 }
 
+/* What dropout leaves of each layer but the top one, of the readout, and its masks. */
+static size_t dropout_bytes(const struct dimensions *d)
+{
+    const size_t state = d->rows * d->hidden, every = d->steps * state;
+    const size_t layers = (d->layers - 1) * (piece(every) + byte_piece(every));
+    if (!d->dropout)
+        return 0;
+    return 2 * piece(d->rows) + d->directions * (layers + piece(state) + byte_piece(state));
+}
+
 static size_t workspace_bytes(const struct dimensions *d)
 {
     const size_t state = d->rows * d->hidden;
@@ -110,7 +127,18 @@ static size_t workspace_bytes(const struct dimensions *d)
     const size_t ends = 2 * piece(d->rows * d->classes) + 2 * d->directions * piece(state);
     const size_t scratch = piece(d->steps * d->rows * d->gates) + 2 * piece(state) +
                            d->dy * d->directions * piece(d->steps * state);
-    return input + kept + ends + scratch + piece(packed_floats(d));
+    return input + kept + ends + scratch + piece(packed_floats(d)) + dropout_bytes(d);
+}
+
+/* What engine/model/insight.c keeps, for those who ask. */
+static size_t insight_bytes(const struct dimensions *d, size_t shards)
+{
+    const size_t streams = d->layers * d->directions;
+    const size_t stride = (d->steps + UR_INSIGHT_POINTS - 1) / UR_INSIGHT_POINTS;
+    const size_t points = (d->steps + stride - 1) / stride;
+    const size_t columns = d->cell == UR_CELL_LSTM ? 6 : d->cell == UR_CELL_GRU ? 4 : 1;
+    return piece(2 * shards * streams * d->steps) + piece(streams * points) +
+           piece(streams * points * columns);
 }
 
 /* Multiples of H in a row of gates. */
@@ -135,6 +163,7 @@ static struct dimensions dimensions_of(const struct ur_spec *spec,
         .directions = 1 + (size_t)spec->model.bidirectional,
         .dy = dy < 2 ? dy : 2,
         .cell = cell,
+        .dropout = spec->model.dropout > 0.0,
     };
 }
 
@@ -187,6 +216,8 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     plan->n_parameters = parameters(&d, itself);
     plan->params_bytes = times(parameters(&d, piece), arrays);
     plan->work_bytes = times(workspace_bytes(&d), workers);
+    if (spec->run.insight_every > 0)
+        plan->work_bytes = plus(plan->work_bytes, insight_bytes(&d, shards));
     plan->data_bytes = times(sequences, d.steps * d.width + sizeof(uint16_t));
     plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
                        times(parameters(&d, piece), PLAN_FILE_ARRAYS);
@@ -197,6 +228,42 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
         return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
                        plan->total_bytes >> 20);
     return UR_OK;
+}
+
+/* Bytes of so many sequences in memory. */
+static size_t sequences_bytes(const struct ur_data_shape *shape, int32_t count)
+{
+    const size_t values = (size_t)shape->steps * (size_t)shape->width;
+    return times((size_t)count, values + sizeof(uint16_t));
+}
+
+enum ur_status ur_plan_add_transfer(struct ur_plan *plan, const struct ur_data_shape *shape,
+                                    struct ur_error *error)
+{
+    const size_t test = sequences_bytes(shape, shape->n_test);
+    const size_t reading =
+        plus(plus(test, sequences_bytes(shape, shape->n_train)), plan->base_bytes);
+    plan->data_bytes = plus(plan->data_bytes, test);
+    plan->total_bytes = plus(plan->total_bytes, test);
+    if (plan->total_bytes < reading)
+        plan->total_bytes = reading;
+    if (plan->total_bytes <= PLAN_MAX_BYTES)
+        return UR_OK;
+    return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
+                   plan->total_bytes >> 20);
+}
+
+enum ur_status ur_plan_check_transfer(const struct ur_data_shape *own,
+                                      const struct ur_data_shape *other, struct ur_error *error)
+{
+    if (own->steps == other->steps && own->width == other->width &&
+        own->classes == other->classes)
+        return UR_OK;
+    return ur_fail(error, UR_INVALID_SPEC,
+                   "/train/evaluate_on must name a data set of %d time steps, %d values and %d "
+                   "classes, got one of %d, %d and %d.",
+                   (int)own->steps, (int)own->width, (int)own->classes, (int)other->steps,
+                   (int)other->width, (int)other->classes);
 }
 
 enum ur_status ur_plan_check_model(const struct ur_plan *plan, struct ur_error *error)

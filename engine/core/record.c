@@ -365,6 +365,32 @@ enum ur_status ur_record_end_read(const struct ur_frame *frame, struct ur_record
     return finish(&reader, end_valid(record), "end", error);
 }
 
+/* INSIGHT */
+
+static bool insight_valid(const struct ur_record_insight *record)
+{
+    return record->step >= 1 && record->json_bytes >= 2 &&
+           memchr(record->json, '\0', record->json_bytes) == NULL;
+}
+
+void ur_record_insight_write(struct ur_writer *writer, const struct ur_record_insight *record)
+{
+    refuse_unless(writer, insight_valid(record) && record->json_bytes <= UR_RECORD_MAX_BYTES);
+    write_i32(writer, record->step);
+    ur_write_u32(writer, (uint32_t)record->json_bytes);
+    ur_write_bytes(writer, record->json, record->json_bytes);
+}
+
+enum ur_status ur_record_insight_read(const struct ur_frame *frame,
+                                      struct ur_record_insight *record, struct ur_error *error)
+{
+    struct ur_reader reader = ur_reader_of(frame->payload, frame->bytes);
+    record->step = read_i32(&reader);
+    record->json_bytes = ur_read_u32(&reader);
+    record->json = (const char *)ur_read_view(&reader, record->json_bytes);
+    return finish(&reader, record->json != NULL && insight_valid(record), "insight", error);
+}
+
 /* DATASET */
 
 static bool dataset_valid(const struct ur_record_dataset *record)

@@ -44,6 +44,20 @@ int32_t ur_order_epoch(const struct ur_order *order, int32_t step)
     return (int32_t)((int64_t)step * order->batch / order->n_train);
 }
 
+/* Which sample a position of the endless stream is. */
+struct place {
+    uint32_t epoch, sample;
+};
+
+static struct place place_of(const struct ur_order *order, int64_t position)
+{
+    const struct ur_rng_key key = order_key(order->seed, UR_RNG_SHUFFLE);
+    const uint32_t epoch = (uint32_t)(position / order->n_train);
+    const uint32_t place = (uint32_t)(position % order->n_train);
+    const uint32_t element = ur_rng_permute(key, epoch, place, (uint32_t)order->n_train);
+    return (struct place){.epoch = epoch, .sample = order->split[element]};
+}
+
 /* Where the samples come from and where they go. */
 struct target {
     const struct ur_data_shape *shape;
@@ -86,7 +100,6 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
     const struct target target = {
         &dataset->shape, dataset->train_x, dataset->train_y, shard_rows, x,
         labels,          row_weights};
-    const struct ur_rng_key key = order_key(order->seed, UR_RNG_SHUFFLE);
     const int64_t start = (int64_t)step * order->batch + first_row;
     assert(step >= 0 && first_row >= 0 && first_row < order->batch);
     for (int32_t row = 0; row < shard_rows; row++) {
@@ -94,11 +107,20 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
             pad_row(&target, row);
             continue;
         }
-        const int64_t position = start + row;
-        const uint32_t epoch = (uint32_t)(position / order->n_train);
-        const uint32_t place = (uint32_t)(position % order->n_train);
-        const uint32_t element = ur_rng_permute(key, epoch, place, (uint32_t)order->n_train);
-        fill_row(&target, row, order->split[element]);
+        fill_row(&target, row, place_of(order, start + row).sample);
+    }
+}
+
+void ur_batch_places(const struct ur_order *order, int32_t step, int32_t first_row,
+                     int32_t shard_rows, uint32_t *epochs, uint32_t *samples)
+{
+    const int64_t start = (int64_t)step * order->batch + first_row;
+    for (int32_t row = 0; row < shard_rows; row++) {
+        struct place place = {0};
+        if (row < order->batch - first_row)
+            place = place_of(order, start + row);
+        epochs[row] = place.epoch;
+        samples[row] = place.sample;
     }
 }
 

@@ -45,6 +45,11 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
                    int32_t first_row, int32_t shard_rows, float *x, int32_t *labels,
                    float *row_weights);
 
+/* Says which training sample of which epoch each of those rows is, for whatever is drawn anew
+ * for a sample in every epoch; padding is sample 0 of epoch 0. */
+void ur_batch_places(const struct ur_order *order, int32_t step, int32_t first_row,
+                     int32_t shard_rows, uint32_t *epochs, uint32_t *samples);
+
 /* Fills samples first .. of a split in its own order, for evaluation: train (the order's),
  * validation or test (enum ur_split). */
 void ur_batch_fill_split(const struct ur_order *order, const struct ur_dataset *dataset,

@@ -43,6 +43,21 @@ UR_VECTOR_BODY void column_sums(float *restrict sums, const float *restrict x, s
     }
 }
 
+enum { LANES = 8 };
+
+UR_VECTOR_BODY void squares(double *sum, const float *x, size_t n)
+{
+    double lanes[LANES] = {0};
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            lanes[lane] += (double)x[k + lane] * (double)x[k + lane];
+    for (; k < n; k++)
+        lanes[k % LANES] += (double)x[k] * (double)x[k];
+    *sum = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+           ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
 UR_VECTOR_FUNCTION(ur_vec_add, add, (float *y, const float *x, size_t n), (y, x, n))
 UR_VECTOR_FUNCTION(ur_vec_scale, scale, (float *y, const float *x, float a, size_t n),
                    (y, x, a, n))
@@ -52,3 +67,5 @@ UR_VECTOR_FUNCTION(ur_vec_add_bias, add_bias,
 UR_VECTOR_FUNCTION(ur_vec_column_sums, column_sums,
                    (float *sums, const float *x, size_t rows, size_t cols),
                    (sums, x, rows, cols))
+UR_VECTOR_FUNCTION(ur_vec_squares, squares, (double *sum, const float *x, size_t n),
+                   (sum, x, n))

@@ -20,6 +20,10 @@ void ur_vec_scale(float *y, const float *x, float a, size_t n);
 /* Adds bias [cols] to every row of x. */
 void ur_vec_add_bias(float *x, const float *bias, size_t rows, size_t cols);
 
+/* *sum = the sum of squares, in double: eight lanes that are joined pairwise, so that the order
+ * of the additions is fixed and vectors are possible. */
+void ur_vec_squares(double *sum, const float *x, size_t n);
+
 /* sums [cols] = the sum of x over its rows. */
 void ur_vec_column_sums(float *sums, const float *x, size_t rows, size_t cols);
 

@@ -30,6 +30,8 @@ void ur_bidir_backward(const struct ur_bidir *layer, struct ur_recurrent_input i
 {
     for (int32_t d = 0; d < layer->directions; d++) {
         struct ur_recurrent_gradients to = gradients[d];
+        if (d > 0 && scratch.squares != NULL)
+            scratch.squares += layer->shape.steps;
         to.dx = dx;
         to.dx.add = d > 0;
         ur_recurrent_backward(ur_bidir_shape(layer->shape, d), layer->weights[d], input,

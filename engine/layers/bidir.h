@@ -5,8 +5,8 @@
  *
  * Shapes: as recurrent.h says, each array once a direction. Cost: a direction's, times
  * directions. Ownership: the caller's memory; both directions use one scratch, one after the
- * other. Errors: none. Threads: pure functions. Source: M. Schuster and K. Paliwal,
- * "Bidirectional recurrent neural networks", 1997.
+ * other, except for squares, which is [D][T]. Errors: none. Threads: pure functions.
+ * Source: M. Schuster and K. Paliwal, "Bidirectional recurrent neural networks", 1997.
  */
 #ifndef UNROLL_LAYERS_BIDIR_H
 #define UNROLL_LAYERS_BIDIR_H

@@ -194,6 +194,8 @@ static void backward_through_time(struct ur_recurrent_shape shape, const float *
         if (t >= output.first && t < output.end)
             ur_vec_add(scratch.dh, output.blocks + (size_t)(t - output.first) * output.stride,
                        step);
+        if (scratch.squares != NULL)
+            ur_vec_squares(&scratch.squares[t], scratch.dh, step);
         cell_backward(shape, kept, scratch, dgates, t);
         if (n > 0 && shape.cell == UR_CELL_GRU)
             ur_packed_add(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);

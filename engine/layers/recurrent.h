@@ -49,9 +49,11 @@ struct ur_recurrent_kept {
 
 /* Overwritten, and of no use afterwards. Forward takes packed, and one step of dgates. */
 struct ur_recurrent_scratch {
-    float *packed;  /* ur_recurrent_packed_floats: W and U, later the transpose of U */
-    float *dgates;  /* [T][B][GH] */
-    float *dh, *dc; /* [B][H] */
+    float *packed;   /* ur_recurrent_packed_floats: W and U, later the transpose of U */
+    float *dgates;   /* [T][B][GH] */
+    float *dh, *dc;  /* [B][H] */
+    double *squares; /* [T] or NULL: where backward leaves, for each time step, the sum of the
+                        squares of dL/dh over rows and units */
 };
 
 /*

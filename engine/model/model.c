@@ -5,6 +5,7 @@
 
 #include "layers/bidir.h"
 #include "layers/dense.h"
+#include "layers/dropout.h"
 #include "layers/readout.h"
 #include "layers/recurrent.h"
 #include "model/loss.h"
@@ -38,6 +39,8 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
     model->cell = (enum ur_cell)spec->model.cell;
     model->activation = (enum ur_activation)spec->model.activation;
     model->readout = (enum ur_readout)spec->model.readout;
+    model->dropout = spec->model.dropout;
+    model->seed = (uint64_t)spec->train.seed;
     return UR_OK;
 }
 
@@ -100,7 +103,7 @@ static struct ur_recurrent_scratch layer_scratch(const struct ur_workspace *work
                                          .dc = workspace->scratch_dc};
 }
 
-/* What a layer reads: x, or the output of the layer below. */
+/* What a layer reads: x, or what the layer below hands on. */
 static struct ur_recurrent_input input_of(const struct ur_model *model, const float *weights,
                                           const float *x, const struct ur_workspace *workspace,
                                           int32_t layer)
@@ -108,7 +111,39 @@ static struct ur_recurrent_input input_of(const struct ur_model *model, const fl
     if (layer == 0)
         return (struct ur_recurrent_input){{x, NULL}};
     const struct ur_bidir below = layer_of(model, weights, workspace, layer - 1);
-    return ur_bidir_output(&below);
+    if (!workspace->dropping)
+        return ur_bidir_output(&below);
+    const struct ur_dropped *dropped = workspace->ws_dropped[layer - 1];
+    return (struct ur_recurrent_input){{dropped[0].y, dropped[1].y}};
+}
+
+/* Fills what one direction of a layer hands on while training, from its output or, at the top,
+ * from the readout. */
+static void drop_forward(const struct ur_model *model, const struct ur_workspace *workspace,
+                         int32_t layer, int32_t direction, const float *y)
+{
+    const struct ur_dropped *dropped = &workspace->ws_dropped[layer][direction];
+    const struct ur_dropout dropout = {
+        .seed = model->seed,
+        .rate = model->dropout,
+        .site = (uint32_t)(layer * UR_MAX_DIRECTIONS + direction),
+        .epochs = workspace->epochs,
+        .samples = workspace->samples,
+    };
+    const struct ur_dropout_shape shape = {layer + 1 < model->layers ? model->steps : 1,
+                                           model->shard_rows, model->hidden};
+    ur_dropout_draw(&dropout, shape, dropped->kept);
+    ur_dropout_apply(dropped->y, y, dropped->kept, model->dropout,
+                     ur_model_dropped_floats(model, layer));
+}
+
+/* Turns the gradient of what was handed on into that of the output, in place. */
+static void drop_backward(const struct ur_model *model, const struct ur_workspace *workspace,
+                          int32_t layer, int32_t direction, float *dy)
+{
+    if (workspace->dropping)
+        ur_dropout_apply(dy, dy, workspace->ws_dropped[layer][direction].kept, model->dropout,
+                         ur_model_dropped_floats(model, layer));
 }
 
 /* Each direction is a part of the dense layer's input. */
@@ -177,15 +212,23 @@ static struct ur_output_gradient readout_backward(const struct ur_model *model,
     return ur_readout_last_backward(dout, model->steps);
 }
 
+/* What the dense layer reads of one direction. */
+static const float *read_of(const struct ur_model *model, const struct ur_workspace *workspace,
+                            int32_t direction)
+{
+    return workspace->dropping ? workspace->ws_dropped[model->layers - 1][direction].y
+                               : workspace->ws_readout[direction];
+}
+
 static void dense_forward(const struct ur_model *model, const float *weights,
                           const struct ur_workspace *workspace)
 {
     const float *w = tensor_in(model, weights, dense_w(model));
-    ur_dense_forward(dense_shape(model), workspace->logits, workspace->ws_readout[0], w,
+    ur_dense_forward(dense_shape(model), workspace->logits, read_of(model, workspace, 0), w,
                      tensor_in(model, weights, dense_b(model)));
     if (model->directions > 1)
-        ur_dense_forward_more(dense_shape(model), workspace->logits, workspace->ws_readout[1],
-                              w + dense_part(model));
+        ur_dense_forward_more(dense_shape(model), workspace->logits,
+                              read_of(model, workspace, 1), w + dense_part(model));
 }
 
 static void dense_backward(const struct ur_model *model, const float *weights,
@@ -195,26 +238,47 @@ static void dense_backward(const struct ur_model *model, const float *weights,
     float *dw = gradients + model->params.items[dense_w(model)].offset;
     ur_dense_backward(dense_shape(model), workspace->scratch_dreadout[0], dw,
                       gradients + model->params.items[dense_b(model)].offset,
-                      workspace->dlogits, workspace->ws_readout[0], w);
+                      workspace->dlogits, read_of(model, workspace, 0), w);
     if (model->directions > 1)
         ur_dense_backward_more(dense_shape(model), workspace->scratch_dreadout[1],
                                dw + dense_part(model), workspace->dlogits,
-                               workspace->ws_readout[1], w + dense_part(model));
+                               read_of(model, workspace, 1), w + dense_part(model));
+}
+
+static void forward(const struct ur_model *model, const float *weights, const float *x,
+                    struct ur_workspace *workspace)
+{
+    const int32_t top = model->layers - 1;
+    struct ur_recurrent_input y = {{x, NULL}};
+
+    for (int32_t k = 0; k < model->layers; k++) {
+        const struct ur_bidir layer = layer_of(model, weights, workspace, k);
+        ur_bidir_forward(&layer, input_of(model, weights, x, workspace, k),
+                         layer_scratch(workspace));
+        y = ur_bidir_output(&layer);
+        for (int32_t d = 0; workspace->dropping && k < top && d < model->directions; d++)
+            drop_forward(model, workspace, k, d, y.parts[d]);
+    }
+    for (int32_t d = 0; d < model->directions; d++) {
+        readout_forward(model, workspace->ws_readout[d], y.parts[d], d);
+        if (workspace->dropping)
+            drop_forward(model, workspace, top, d, workspace->ws_readout[d]);
+    }
+    dense_forward(model, weights, workspace);
 }
 
 void ur_model_forward(const struct ur_model *model, const float *weights, const float *x,
                       struct ur_workspace *workspace)
 {
-    struct ur_recurrent_input y = {{x, NULL}};
+    workspace->dropping = false;
+    forward(model, weights, x, workspace);
+}
 
-    for (int32_t k = 0; k < model->layers; k++) {
-        const struct ur_bidir layer = layer_of(model, weights, workspace, k);
-        ur_bidir_forward(&layer, y, layer_scratch(workspace));
-        y = ur_bidir_output(&layer);
-    }
-    for (int32_t d = 0; d < model->directions; d++)
-        readout_forward(model, workspace->ws_readout[d], y.parts[d], d);
-    dense_forward(model, weights, workspace);
+void ur_model_forward_training(const struct ur_model *model, const float *weights,
+                               const float *x, struct ur_workspace *workspace)
+{
+    workspace->dropping = model->dropout > 0.0;
+    forward(model, weights, x, workspace);
 }
 
 struct ur_shard_sums ur_model_smoothed_loss(const struct ur_model *model, const int32_t *labels,
@@ -258,11 +322,17 @@ static void layer_backward(const struct ur_model *model, const float *weights, c
         if (layer > 0)
             dx.parts[d] = workspace->scratch_dy[turn][d];
     }
-    ur_bidir_backward(&bidir, input_of(model, weights, x, workspace, layer), outputs,
-                      layer_scratch(workspace), to, dx);
-    for (int32_t d = 0; d < model->directions; d++)
+    struct ur_recurrent_scratch scratch = layer_scratch(workspace);
+    if (workspace->squares != NULL)
+        scratch.squares = workspace->squares + layer * model->directions * model->steps;
+    ur_bidir_backward(&bidir, input_of(model, weights, x, workspace, layer), outputs, scratch,
+                      to, dx);
+    for (int32_t d = 0; d < model->directions; d++) {
+        if (layer > 0)
+            drop_backward(model, workspace, layer - 1, d, dx.parts[d]);
         outputs[d] = (struct ur_output_gradient){
             .blocks = dx.parts[d], .stride = block_floats(model), .end = model->steps};
+    }
 }
 
 void ur_model_backward(const struct ur_model *model, const float *weights, const float *x,
@@ -275,8 +345,10 @@ void ur_model_backward(const struct ur_model *model, const float *weights, const
 
     clear_padding(&model->params, gradients);
     dense_backward(model, weights, workspace, gradients);
-    for (int32_t d = 0; d < model->directions; d++)
+    for (int32_t d = 0; d < model->directions; d++) {
+        drop_backward(model, workspace, model->layers - 1, d, workspace->scratch_dreadout[d]);
         outputs[d] = readout_backward(model, workspace, y.parts[d], d);
+    }
     for (int32_t layer = model->layers - 1; layer >= 0; layer--, turn = 1 - turn)
         layer_backward(model, weights, x, workspace, gradients, layer, turn, outputs);
 }

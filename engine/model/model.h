@@ -29,6 +29,8 @@ struct ur_model {
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
+    double dropout; /* of what each layer hands on; 0: none */
+    uint64_t seed;  /* of its masks */
 };
 
 struct ur_workspace; /* workspace.h */
@@ -41,6 +43,11 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
  * workspace->logits. */
 void ur_model_forward(const struct ur_model *model, const float *weights, const float *x,
                       struct ur_workspace *workspace);
+
+/* The same as training does it: with dropout, whose masks belong to the samples and epochs in
+ * the workspace. What backward then does follows the last forward. */
+void ur_model_forward_training(const struct ur_model *model, const float *weights,
+                               const float *x, struct ur_workspace *workspace);
 
 /*
  * Softmax cross-entropy of the logits in the workspace. Writes (softmax - onehot) * row_weight

@@ -42,6 +42,28 @@ static int32_t dy_count(const struct ur_model *model)
     return n < 2 ? n : 2;
 }
 
+/* The top layer's values are dropped from the readout. */
+size_t ur_model_dropped_floats(const struct ur_model *model, int32_t layer)
+{
+    const size_t steps = layer + 1 < model->layers ? (size_t)model->steps : 1;
+    return steps * (size_t)model->shard_rows * (size_t)model->hidden;
+}
+
+static void carve_dropout(struct ur_workspace *workspace, const struct ur_model *model,
+                          struct ur_arena *arena)
+{
+    const size_t rows = (size_t)model->shard_rows;
+    workspace->epochs = ur_arena_take(arena, rows, sizeof *workspace->epochs);
+    workspace->samples = ur_arena_take(arena, rows, sizeof *workspace->samples);
+    for (int32_t layer = 0; layer < model->layers; layer++)
+        for (int32_t d = 0; d < model->directions; d++) {
+            struct ur_dropped *dropped = &workspace->ws_dropped[layer][d];
+            const size_t count = ur_model_dropped_floats(model, layer);
+            dropped->y = ur_arena_floats(arena, count);
+            dropped->kept = ur_arena_take(arena, count, sizeof *dropped->kept);
+        }
+}
+
 void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *model,
                         struct ur_arena *arena)
 {
@@ -73,4 +95,6 @@ void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *m
             workspace->scratch_dy[k][d] = ur_arena_floats(arena, steps * state);
     }
     workspace->scratch_packed = ur_arena_floats(arena, packed);
+    if (model->dropout > 0.0)
+        carve_dropout(workspace, model, arena);
 }

@@ -9,18 +9,30 @@
 #ifndef UNROLL_MODEL_WORKSPACE_H
 #define UNROLL_MODEL_WORKSPACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "layers/recurrent.h"
 #include "model/model.h"
 #include "unroll/arena.h"
 
+/* What is left of an output after dropout, in one direction. */
+struct ur_dropped {
+    float *y;
+    unsigned char *kept; /* which of its values are left */
+};
+
 struct ur_workspace {
     float *x;           /* [T][B][I]  the shard's input, filled by the batch maker */
     int32_t *labels;    /* [B] */
     float *row_weights; /* [B]        1, or 0 for padding */
+    uint32_t *epochs;   /* [B]        whose masks dropout draws; NULL without it, as is */
+    uint32_t *samples;  /* [B]        all that follows from it */
+    bool dropping;      /* the last forward was one of training, with dropout */
     struct ur_recurrent_kept ws_layers[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
-    float *ws_readout[UR_MAX_DIRECTIONS];       /* [B][H]     what the dense layer reads */
+    float *ws_readout[UR_MAX_DIRECTIONS]; /* [B][H]     what the dense layer reads */
+    /* of each layer's y [T][B][H], and in the top layer's place of the readout [B][H] */
+    struct ur_dropped ws_dropped[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
     float *logits;                              /* [B][C] */
     float *dlogits;                             /* [B][C] */
     float *scratch_dgates;                      /* [T][B][GH] */
@@ -29,12 +41,17 @@ struct ur_workspace {
     float *scratch_dreadout[UR_MAX_DIRECTIONS]; /* [B][H] */
     float *scratch_dy[2][UR_MAX_DIRECTIONS];    /* [T][B][H] of a layer and of the one below, by
                                                 turns; only as many as are needed */
+    double *squares;       /* [layers][D][T] or NULL: where backward leaves the squares of dL/dh
+                        (layers/recurrent.h); the caller's memory */
     float *scratch_packed; /* W and U, later the transpose of U, as kernels/packed.h lays them
                               out */
 };
 
 /* Gives the shape of a layer's forward direction. */
 struct ur_recurrent_shape ur_model_layer_shape(const struct ur_model *model, int32_t layer);
+
+/* Gives the values of one direction of a layer that dropout works on. */
+size_t ur_model_dropped_floats(const struct ur_model *model, int32_t layer);
 
 /* Carves a workspace; call it with a planning arena first. */
 void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *model,

@@ -16,7 +16,7 @@ enum { SHARDS_A_THREAD = 8 }; /* of one block */
 /* An evaluation under way. */
 struct sweep {
     const struct ur_team *team;
-    const struct ur_subject *subject;
+    struct ur_subject subject; /* the team's, or with another data set */
     enum ur_split split;
     int32_t images;
     int32_t n_shards;
@@ -40,9 +40,9 @@ int32_t ur_split_count(const struct ur_subject *subject, enum ur_split split)
 
 static void run_shard(const struct sweep *sweep, int32_t shard, struct ur_workspace *workspace)
 {
-    const struct ur_model *model = sweep->subject->model;
+    const struct ur_model *model = sweep->subject.model;
     int32_t rows = model->shard_rows;
-    ur_batch_fill_split(sweep->subject->order, sweep->subject->dataset, (int)sweep->split,
+    ur_batch_fill_split(sweep->subject.order, sweep->subject.dataset, (int)sweep->split,
                         shard * rows, rows, workspace->x, workspace->labels,
                         workspace->row_weights);
     ur_model_forward(model, sweep->team->weights, workspace->x, workspace);
@@ -101,7 +101,7 @@ static struct ur_score score_of(const struct sweep *sweep)
 /* Fills the confusion matrix and counts the right ones among the first n_first. */
 static int32_t count(const struct sweep *sweep, uint32_t *counts, int32_t n_first)
 {
-    size_t classes = (size_t)sweep->subject->model->classes;
+    size_t classes = (size_t)sweep->subject.model->classes;
     int32_t first_correct = 0;
     memset(counts, 0, classes * classes * sizeof *counts);
     for (int32_t i = 0; i < sweep->images; i++) {
@@ -114,10 +114,11 @@ static int32_t count(const struct sweep *sweep, uint32_t *counts, int32_t n_firs
 enum ur_status ur_evaluate(const struct ur_team *team, const struct ur_watcher *watcher,
                            struct ur_evaluation *evaluation, struct ur_error *error)
 {
-    const struct ur_subject *subject = &team->subject;
-    int32_t shard_rows = subject->model->shard_rows;
-    struct sweep sweep = {.team = team, .subject = subject, .split = evaluation->split};
-    sweep.images = ur_split_count(subject, evaluation->split);
+    int32_t shard_rows = team->subject.model->shard_rows;
+    struct sweep sweep = {.team = team, .subject = team->subject, .split = evaluation->split};
+    if (evaluation->dataset != NULL)
+        sweep.subject.dataset = evaluation->dataset;
+    sweep.images = ur_split_count(&sweep.subject, evaluation->split);
     sweep.n_shards = ur_shard_count(sweep.images, shard_rows);
     /* One more than needed, so that an empty split is no special case. */
     size_t rows = (size_t)sweep.n_shards * (size_t)shard_rows + 1;

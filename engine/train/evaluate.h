@@ -32,8 +32,9 @@ struct ur_watcher {
 /* What an evaluation is to find out, and what it found. */
 struct ur_evaluation {
     enum ur_split split;
-    uint32_t *counts; /* [classes * classes], overwritten */
-    int32_t n_first;  /* how many of the first sequences to look at by themselves */
+    const struct ur_dataset *dataset; /* of the test split; NULL: the team's own */
+    uint32_t *counts;                 /* [classes * classes], overwritten */
+    int32_t n_first; /* how many of the first sequences to look at by themselves */
 
     struct ur_score score;
     int32_t first_correct; /* of the first n_first */

@@ -20,7 +20,7 @@ static double mean_loss(const struct ur_gradcheck_subject *subject)
 {
     struct ur_workspace *workspace = subject->workspace;
     const double rows = total_weight(subject);
-    ur_model_forward(subject->model, subject->weights, workspace->x, workspace);
+    ur_model_forward_training(subject->model, subject->weights, workspace->x, workspace);
     return ur_model_loss(subject->model, workspace->labels, workspace->row_weights,
                          (float)(1.0 / rows), workspace)
                .loss /

@@ -1,6 +1,7 @@
 /*
- * A run under way: what trainer.c drives, run_epoch.c evaluates and sums up, and run_files.c
- * writes to disk and reads back. Known to those three only.
+ * A run under way: what trainer.c drives, run_epoch.c evaluates and sums up, run_files.c
+ * writes to disk and reads back, run_transfer.c scores on another data set, and run_end.c
+ * brings to its end. Known to those only.
  */
 #ifndef UNROLL_TRAIN_RUN_H
 #define UNROLL_TRAIN_RUN_H
@@ -24,6 +25,7 @@ struct ur_run {
     struct ur_train_result *result;
 
     struct ur_dataset dataset;
+    struct ur_dataset transfer; /* of /train/evaluate_on, its test part alone; "": none */
     struct ur_order order;
     struct ur_model model;
     struct ur_team team;
@@ -59,6 +61,10 @@ void ur_run_note_time(struct ur_run *run);
 /* Gives the number of the epoch, from 1, in which the last step began; 0 before the first. */
 int32_t ur_run_epoch(const struct ur_run *run);
 
+/* Evaluates, telling how far it is and listening; tells nothing of what comes out. */
+enum ur_status ur_run_watch(struct ur_run *run, struct ur_evaluation *evaluation,
+                            struct ur_error *error);
+
 /* Evaluates on a split and tells the confusion matrix. A command to suspend or to cancel ends
  * it at once; any other waits in run->pending. */
 enum ur_status ur_run_evaluate(struct ur_run *run, enum ur_split split, int32_t epoch,
@@ -76,6 +82,25 @@ bool ur_run_epoch_is_over(const struct ur_run *run);
 
 /* Evaluates on the validation split, tells, keeps the best, and empties the sums. */
 enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error);
+
+/* Opens a data set of that name as the spec asks for it. UR_CANCELLED and UR_INTERRUPTED where
+ * somebody wants the run to end. */
+enum ur_status ur_run_open(struct ur_run *run, const char *name, struct ur_dataset *dataset,
+                           struct ur_error *error);
+
+/* The data set of /train/evaluate_on, where there is one: opened before anything else has
+ * memory, because its training part is given back at once; checked against the job's own set;
+ * and scored into the result. A command to suspend or to cancel ends the score at once. */
+enum ur_status ur_run_transfer_open(struct ur_run *run, struct ur_error *error);
+enum ur_status ur_run_transfer_check(struct ur_run *run, struct ur_error *error);
+enum ur_status ur_run_transfer_score(struct ur_run *run, struct ur_error *error);
+
+/* Ends a run that was trained, or that failed with this status: evaluates, reports and writes
+ * the model where there is something to show, and leaves the folder as each end asks for. */
+enum ur_status ur_run_end(struct ur_run *run, enum ur_status status, struct ur_error *error);
+
+/* The end of a run that was cancelled: its files are gone. */
+enum ur_status ur_run_cancel(const struct ur_run *run, struct ur_error *error);
 
 /* Prepares the texts and the room that checkpoints need. */
 enum ur_status ur_run_files_init(struct ur_run *run, struct ur_error *error);

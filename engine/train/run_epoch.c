@@ -27,15 +27,21 @@ static enum ur_status watch(void *context, float done)
     return ur_run_listen(run);
 }
 
+enum ur_status ur_run_watch(struct ur_run *run, struct ur_evaluation *evaluation,
+                            struct ur_error *error)
+{
+    const struct ur_watcher watcher = {.watch = watch, .context = run};
+    ur_run_tell_phase(run, UR_PHASE_EVALUATING, 0);
+    return ur_evaluate(&run->team, &watcher, evaluation, error);
+}
+
 enum ur_status ur_run_evaluate(struct ur_run *run, enum ur_split split, int32_t epoch,
                                struct ur_evaluation *evaluation, struct ur_error *error)
 {
-    const struct ur_watcher watcher = {.watch = watch, .context = run};
     evaluation->split = split;
     evaluation->n_first = UR_FIRST_IMAGES;
     evaluation->counts = run->counts;
-    ur_run_tell_phase(run, UR_PHASE_EVALUATING, 0);
-    enum ur_status status = ur_evaluate(&run->team, &watcher, evaluation, error);
+    enum ur_status status = ur_run_watch(run, evaluation, error);
     if (status != UR_OK || evaluation->score.images == 0)
         return status;
     const struct ur_record_confusion confusion = {.epoch = epoch,

@@ -76,6 +76,7 @@ enum ur_status ur_team_init(struct ur_team *team, const struct ur_subject *subje
     }
     carve_params(team, n_floats, &team->params);
     carve_work(team, &team->work);
+    ur_insight_carve(&team->insight, spec, subject->model, team->n_shards, &team->work);
     assert(team->params.used == plan.params_bytes);
     assert(team->work.used == plan.work_bytes);
     return UR_OK;
@@ -115,6 +116,20 @@ static int32_t take(int32_t *next)
 #pragma omp atomic capture
     taken = (*next)++;
     return taken;
+}
+
+/* One shard, looked at from inside if that is due. */
+static void run_shard(struct ur_team *team, const struct ur_shard_job *job, int32_t shard,
+                      bool look)
+{
+    struct ur_workspace *workspace = &team->workspaces[omp_get_thread_num()];
+    workspace->squares = look ? ur_insight_squares(&team->insight, shard) : NULL;
+    team->shard_sums[shard] = ur_shard_train(job, shard, workspace, team->gradients[shard]);
+    if (look && shard == 0) {
+        const int32_t rows = job->model->shard_rows;
+        ur_insight_take_activity(&team->insight, workspace,
+                                 rows < job->batch ? rows : job->batch);
+    }
 }
 
 /* The chunks that one thread of the team works on. */
@@ -164,13 +179,12 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
     const struct ur_update update = ur_update_prepare(spec, rate, step + 1);
     struct ur_step_outcome result = {0};
     int32_t next = 0; /* the first shard that nobody has taken */
+    const bool look = ur_insight_is_due(&team->insight, step);
 
 #pragma omp parallel num_threads(team->threads)
     {
-        struct ur_workspace *workspace = &team->workspaces[omp_get_thread_num()];
         for (int32_t shard = take(&next); shard < team->n_shards; shard = take(&next))
-            team->shard_sums[shard] =
-                ur_shard_train(&job, shard, workspace, team->gradients[shard]);
+            run_shard(team, &job, shard, look);
 
 #pragma omp barrier
         const struct chunks mine = share_of(team->n_chunks);
@@ -183,6 +197,9 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
         if (omp_get_thread_num() == 0)
             result = outcome;
     }
+    if (look)
+        ur_insight_finish(&team->insight, team->n_shards, team->weights, team->gradients[0]);
+    result.looked = look;
     result.learning_rate = rate;
     return result;
 }

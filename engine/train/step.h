@@ -27,6 +27,7 @@
 
 #include "data/batch.h"
 #include "data/dataset.h"
+#include "model/insight.h"
 #include "model/model.h"
 #include "model/workspace.h"
 #include "unroll/arena.h"
@@ -56,6 +57,7 @@ struct ur_team {
     struct ur_workspace *workspaces;  /* [threads] */
     struct ur_shard_sums *shard_sums; /* [n_shards] */
     double *squares;                  /* [n_chunks] */
+    struct ur_insight insight;        /* of the last step, where it was one to look at */
 };
 
 /* What a step did. */
@@ -64,6 +66,7 @@ struct ur_step_outcome {
     int32_t correct;      /* rows */
     double gradient_norm; /* before clipping */
     double learning_rate;
+    bool looked;  /* the team's insight is of this step */
     bool applied; /* false: loss or gradient left the finite numbers, nothing was changed */
 };
 

@@ -19,30 +19,36 @@ static enum ur_status watch_loading(void *context, float done)
     return ur_run_listen(run);
 }
 
-static enum ur_status cancel(const struct ur_run *run, struct ur_error *error)
-{
-    ur_run_files_remove(run->request->folder);
-    return ur_fail(error, UR_CANCELLED, "The job was cancelled.");
-}
-
-static enum ur_status load(struct ur_run *run, struct ur_error *error)
+enum ur_status ur_run_open(struct ur_run *run, const char *name, struct ur_dataset *dataset,
+                           struct ur_error *error)
 {
     const struct ur_train_request *request = run->request;
-    const struct ur_dataset_request wanted = {.name = request->spec->dataset,
+    const struct ur_dataset_request wanted = {.name = name,
                                               .count = request->spec->data.count,
                                               .seed = (uint64_t)request->spec->data.seed,
                                               .extra_folder = request->data_folder,
                                               .threads = request->threads,
                                               .progress = watch_loading,
                                               .context = run};
-    if (mkdir(request->folder, 0777) != 0 && errno != EEXIST)
-        return ur_fail_errno(error, errno, "The folder for the results cannot be made");
     ur_run_tell_phase(run, UR_PHASE_LOADING, 0);
-    enum ur_status status = ur_dataset_open(&run->dataset, &wanted, error);
+    const enum ur_status status = ur_dataset_open(dataset, &wanted, error);
     if (status == UR_CANCELLED)
-        return cancel(run, error);
+        return ur_run_cancel(run, error);
     if (status == UR_INTERRUPTED) /* a checkpoint of an earlier run stays the newest */
         return ur_fail(error, status, "The job was interrupted while its data were loaded.");
+    return status;
+}
+
+static enum ur_status load(struct ur_run *run, struct ur_error *error)
+{
+    const struct ur_train_request *request = run->request;
+    if (mkdir(request->folder, 0777) != 0 && errno != EEXIST)
+        return ur_fail_errno(error, errno, "The folder for the results cannot be made");
+    enum ur_status status = ur_run_transfer_open(run, error);
+    if (status == UR_OK)
+        status = ur_run_open(run, request->spec->dataset, &run->dataset, error);
+    if (status == UR_OK)
+        status = ur_run_transfer_check(run, error);
     if (status == UR_OK)
         status = ur_order_init(&run->order, request->spec, &run->dataset.shape, error);
     if (status == UR_OK)
@@ -57,6 +63,8 @@ static enum ur_status admit(const struct ur_run *run, size_t *memory_bytes,
     struct ur_plan plan;
     enum ur_status status = ur_plan_job(run->request->spec, &run->dataset.shape,
                                         run->request->threads, &plan, error);
+    if (status == UR_OK && run->transfer.name[0] != '\0')
+        status = ur_plan_add_transfer(&plan, &run->transfer.shape, error);
     if (status != UR_OK)
         return status;
     *memory_bytes = plan.total_bytes;
@@ -148,6 +156,8 @@ static enum ur_status step(struct ur_run *run, struct ur_error *error)
     run->pace = run->pace > 0 ? 0.9 * run->pace + 0.1 * seconds : seconds;
     ur_run_note_time(run);
     tell_step(run, run->info.step + 1, &outcome);
+    if (outcome.looked)
+        run->observer->insight(run->observer->context, run->info.step + 1, &run->team.insight);
     if (!outcome.applied)
         return ur_fail(error, UR_DIVERGED, "Step %d was not applied: its %s is not finite.",
                        (int)run->info.step + 1,
@@ -217,91 +227,13 @@ static enum ur_status steps(struct ur_run *run, struct ur_error *error)
     }
 }
 
-/* The end. */
-
-/* Fills in the result from an evaluation on the test split. */
-static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
-{
-    struct ur_train_result *result = run->result;
-    struct ur_evaluation test = {0};
-    enum ur_status status = ur_run_validate(run, error);
-    if (status == UR_OK)
-        status = ur_run_evaluate(run, UR_SPLIT_TEST, ur_run_epoch(run), &test, error);
-    if (status != UR_OK)
-        return status;
-    size_t classes = (size_t)run->dataset.shape.classes;
-    memcpy(result->confusion, run->counts, classes * classes * sizeof *run->counts);
-    int32_t first = test.score.images < UR_FIRST_IMAGES ? test.score.images : UR_FIRST_IMAGES;
-    double images = (double)run->info.step * run->request->spec->train.batch;
-    result->spec = run->request->spec;
-    result->numerics_profile = run->request->numerics_profile;
-    result->steps = run->info.step;
-    result->epochs = ur_run_epoch(run);
-    result->train = ur_run_mean(run, &run->history.last);
-    result->validation = run->validation;
-    result->test = test.score;
-    result->test_first_128 = first > 0 ? (double)test.first_correct / first : (double)NAN;
-    result->seconds = run->history.seconds;
-    result->images_per_second = images / fmax(run->history.step_seconds, 1e-6);
-    result->classes = run->dataset.shape.classes;
-    ur_params_digest(&run->model.params, run->team.weights, result->weights_sha256);
-    return UR_OK;
-}
-
-/*
- * Ends a run that has something to show. The checkpoint comes first and before the unfinished
- * epoch is closed, so that a run killed from here on can be resumed and does all of this again,
- * with the same numbers.
- */
-static enum ur_status finish(struct ur_run *run, enum ur_status how, struct ur_error *error)
-{
-    struct ur_error failure = {0};
-    struct ur_text report;
-    ur_text_init(&report, UR_JSON_MAX_BYTES);
-    enum ur_status status = ur_run_save_last(run, &failure);
-    if (status == UR_OK && run->history.sums.steps > 0)
-        status = ur_run_close_epoch(run, &failure);
-    if (status == UR_OK)
-        status = conclude(run, &failure);
-    if (status == UR_OK) {
-        ur_run_tell_phase(run, UR_PHASE_SAVING, 0);
-        run->result->status = how;
-        run->observer->report(run->observer->context, run->result, &report);
-        if (report.failed)
-            status = ur_fail(&failure, UR_NO_MEMORY, "There is no memory for the report.");
-    }
-    if (status == UR_OK)
-        status = ur_run_save_model(run, ur_text_get(&report), &failure);
-    ur_text_release(&report);
-    if (status == UR_OK)
-        return how;
-    if (error != NULL)
-        *error = failure;
-    return status;
-}
-
-/* Leaves the folder as the way in which the run ended asks for. */
-static enum ur_status end(struct ur_run *run, enum ur_status status, struct ur_error *error)
-{
-    if (status == UR_OK || status == UR_DIVERGED)
-        status = finish(run, status, error);
-    if (status == UR_CANCELLED)
-        return cancel(run, error);
-    if (status != UR_INTERRUPTED)
-        return status;
-    status = ur_run_save_last(run, error);
-    if (status != UR_OK)
-        return status;
-    return ur_fail(error, UR_INTERRUPTED, "The job was interrupted after step %d of %d.",
-                   (int)run->info.step, (int)run->steps);
-}
-
 static void release(struct ur_run *run)
 {
     ur_run_files_release(run);
     ur_team_release(&run->team);
     ur_order_release(&run->order);
     ur_dataset_close(&run->dataset);
+    ur_dataset_close(&run->transfer);
     free(run->counts);
 }
 
@@ -323,7 +255,7 @@ enum ur_status ur_train(const struct ur_train_request *request,
     if (status == UR_OK)
         status = begin(run, memory_bytes, error);
     if (status == UR_OK)
-        status = end(run, steps(run, error), error);
+        status = ur_run_end(run, steps(run, error), error);
     release(run);
     free(run);
     return status;
@@ -334,5 +266,6 @@ void ur_train_result_release(struct ur_train_result *result)
     if (result == NULL)
         return;
     free(result->confusion);
+    free(result->transfer.confusion);
     *result = (struct ur_train_result){0};
 }

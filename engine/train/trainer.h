@@ -18,8 +18,9 @@
  * Cost: as the plan says (unroll/plan.h), plus one checkpoint's bytes. Errors: UR_DIVERGED (the
  * failing step is not applied, checkpoint and model hold the weights before it), UR_CANCELLED
  * (the files are gone), UR_INTERRUPTED (last.ckpt is written), UR_CONFLICT (the checkpoint is
- * of another job), UR_JOB_TOO_BIG, and what data sets, checkpoints and disks can do wrong.
- * Ownership: the request and the observer are borrowed; a result owns its confusion matrix.
+ * of another job), UR_INVALID_SPEC (a field that does not suit the data set), UR_JOB_TOO_BIG,
+ * and what data sets, checkpoints and disks can do wrong.
+ * Ownership: the request and the observer are borrowed; a result owns its confusion matrices.
  * Threads: one run a process; the observer is called from the calling thread only.
  */
 #ifndef UNROLL_TRAIN_TRAINER_H
@@ -28,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/insight.h"
 #include "train/evaluate.h"
 #include "unroll/record.h"
 #include "unroll/spec.h"
@@ -54,6 +56,14 @@ struct ur_train_start {
     size_t memory_bytes; /* planned */
 };
 
+/* How the model does on the test split of another data set (/train/evaluate_on). */
+struct ur_transfer {
+    char dataset[UR_NAME_BYTES]; /* "": none was asked for */
+    char dataset_sha256[UR_SHA256_HEX_BYTES];
+    struct ur_score score;
+    uint32_t *confusion; /* [true class][predicted class] */
+};
+
 /* How a run ended: what the report says. */
 struct ur_train_result {
     const struct ur_spec *spec;
@@ -71,6 +81,7 @@ struct ur_train_result {
     char weights_sha256[UR_SHA256_HEX_BYTES];
     int32_t classes;
     uint32_t *confusion; /* [true class][predicted class] on the test split */
+    struct ur_transfer transfer;
 };
 
 /* Who wants to know, and who may ask the run to end. No member is NULL. */
@@ -81,6 +92,8 @@ struct ur_train_observer {
     void (*step)(void *context, const struct ur_step_point *point);
     void (*epoch)(void *context, const struct ur_record_epoch *epoch);
     void (*checkpoint)(void *context, const struct ur_record_checkpoint *checkpoint);
+    /* insight_every: what the step of that number (from 1) looked like from inside. */
+    void (*insight)(void *context, int32_t step, const struct ur_insight *insight);
     void (*confusion)(void *context, const struct ur_record_confusion *confusion);
     enum ur_command (*poll)(void *context);
     /* Appends the report as JSON: it becomes part of the model file. */

@@ -23,6 +23,10 @@ enum {
         256, /* rows of a tensor table: 8 layers x 2 directions x a dozen, and some */
 };
 
+/* Time steps of a layer that a record of insight tells at most: a picture of more has more
+ * columns than a screen has pixels for. */
+enum { UR_INSIGHT_POINTS = 256 };
+
 /* Names of jobs, tags, data sets and models: [A-Za-z0-9._-], not starting with a dot, so never
  * a path. */
 enum { UR_NAME_BYTES = 65, UR_MAX_TAGS = 16 };

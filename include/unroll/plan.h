@@ -29,7 +29,8 @@ struct ur_plan {
     size_t n_parameters; /* floats */
     size_t params_bytes; /* weights, optimizer state, one gradient for each shard */
     size_t work_bytes;   /* activations kept for backward, scratch, the batch */
-    size_t data_bytes;   /* the data set in memory, one byte a value, and labels */
+    size_t data_bytes;   /* the data set in memory, one byte a value, and labels; and the test
+                            part of the set of /train/evaluate_on */
     size_t base_bytes; /* program, BLAS buffers, thread stacks: a measured constant and a share
                           for each thread; files while they are put together */
     size_t total_bytes;
@@ -39,6 +40,17 @@ struct ur_plan {
 /* Plans a job at a thread count of at least 1. */
 enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shape *shape,
                            int32_t threads, struct ur_plan *plan, struct ur_error *error);
+
+/* Adds the set of /train/evaluate_on to a plan: its test part stays in memory beside the job's
+ * own set; as a whole it is there only while it is read, before anything else is. */
+enum ur_status ur_plan_add_transfer(struct ur_plan *plan, const struct ur_data_shape *shape,
+                                    struct ur_error *error);
+
+/* Checks that a set can be evaluated on by a model of another: the same time steps, values and
+ * classes. UR_INVALID_SPEC, naming the field and both shapes. */
+enum ur_status ur_plan_check_transfer(const struct ur_data_shape *own,
+                                      const struct ur_data_shape *other,
+                                      struct ur_error *error);
 
 /* Checks that the predictor will be able to take the model: one that is trained for hours and
  * then cannot be asked helps nobody. UR_JOB_TOO_BIG. */

@@ -36,6 +36,7 @@ enum ur_record_type {
     UR_RECORD_CONFUSION = 6,
     UR_RECORD_END = 7,
     UR_RECORD_DATASET = 8, /* the only record of `unroll-train --describe NAME` */
+    UR_RECORD_INSIGHT = 9,
 };
 
 /* Frame types on fd 0; no payload. */
@@ -132,6 +133,14 @@ struct ur_record_end {
     size_t report_bytes;
 };
 
+/* What a step looked like from inside: a JSON object of docs/worker-protocol.md. Borrowed, no
+ * NUL; decode: from the payload. */
+struct ur_record_insight {
+    int32_t step;
+    const char *json;
+    size_t json_bytes;
+};
+
 struct ur_record_dataset {
     char name[UR_NAME_BYTES];
     char kind[16]; /* "digits", "idx" */
@@ -150,6 +159,7 @@ void ur_record_checkpoint_write(struct ur_writer *writer,
 void ur_record_confusion_write(struct ur_writer *writer,
                                const struct ur_record_confusion *record);
 void ur_record_end_write(struct ur_writer *writer, const struct ur_record_end *record);
+void ur_record_insight_write(struct ur_writer *writer, const struct ur_record_insight *record);
 void ur_record_dataset_write(struct ur_writer *writer, const struct ur_record_dataset *record);
 
 /* Decoders take a payload of that type: UR_PROTOCOL for any length, range or text that cannot
@@ -171,6 +181,8 @@ enum ur_status ur_record_confusion_read(const struct ur_frame *frame,
                                         size_t capacity, struct ur_error *error);
 enum ur_status ur_record_end_read(const struct ur_frame *frame, struct ur_record_end *record,
                                   struct ur_error *error);
+enum ur_status ur_record_insight_read(const struct ur_frame *frame,
+                                      struct ur_record_insight *record, struct ur_error *error);
 enum ur_status ur_record_dataset_read(const struct ur_frame *frame,
                                       struct ur_record_dataset *record, struct ur_error *error);
 

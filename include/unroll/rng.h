@@ -19,7 +19,7 @@ enum ur_rng_purpose {
     UR_RNG_INIT = 1,    /* initial weights: a = tensor index, c = element / 4 */
     UR_RNG_SHUFFLE = 2, /* order of samples: a = epoch */
     UR_RNG_SPLIT = 3,   /* validation split */
-    UR_RNG_DROPOUT = 4, /* a = epoch, b = sample, c = unit */
+    UR_RNG_DROPOUT = 4, /* a = epoch, b = sample + 2^32 layer's output, c = unit / 4 */
     UR_RNG_AUGMENT = 5, /* a = epoch, b = sample */
     UR_RNG_DIGITS = 6,  /* built-in digits: a = split, b = index, c = draw */
     UR_RNG_TEST = 7,    /* tests only */

@@ -33,6 +33,8 @@ enum ur_status ur_command_show(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_watch(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_stop(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_cancel(struct ur_cli *cli, struct ur_error *error);
+enum ur_status ur_command_pause(struct ur_cli *cli, struct ur_error *error);
+enum ur_status ur_command_resume(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_rm(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_classify(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_models(struct ur_cli *cli, struct ur_error *error);

@@ -227,6 +227,18 @@ enum ur_status ur_command_cancel(struct ur_cli *cli, struct ur_error *error)
     return for_each_job(cli, "POST", ":cancel", "cancelled; nothing is kept");
 }
 
+enum ur_status ur_command_pause(struct ur_cli *cli, struct ur_error *error)
+{
+    (void)error; /* each job has had its own line */
+    return for_each_job(cli, "POST", ":pause", "pausing; `unroll resume` goes on from there");
+}
+
+enum ur_status ur_command_resume(struct ur_cli *cli, struct ur_error *error)
+{
+    (void)error; /* each job has had its own line */
+    return for_each_job(cli, "POST", ":resume", "back in the queue");
+}
+
 enum ur_status ur_command_rm(struct ur_cli *cli, struct ur_error *error)
 {
     (void)error; /* each job has had its own line */

@@ -78,6 +78,12 @@ static const struct command commands[] = {
     {"stop", "ID...", 1, ANY, 0, true, ur_command_stop, "end jobs and keep what they learnt",
      "The job is evaluated, and its model registered.\n"},
     {"cancel", "ID...", 1, ANY, 0, true, ur_command_cancel, "end jobs and keep nothing", ""},
+    {"pause", "ID...", 1, ANY, 0, true, ur_command_pause, "give a job's memory and cores back",
+     "The job writes a checkpoint and rests there, over restarts of the daemon too, until it\n"
+     "is resumed.\n"},
+    {"resume", "ID...", 1, ANY, 0, true, ur_command_resume, "go on with paused jobs",
+     "A job goes on from its checkpoint and ends with the same bits as if it had never been\n"
+     "paused.\n"},
     {"rm", "ID...", 1, ANY, 0, true, ur_command_rm, "remove ended jobs and their files",
      "The models they registered stay.\n"},
     {"classify", "FILE... [--model NAME]", 1, ANY, OPTION_MODEL, true, ur_command_classify,

@@ -5,7 +5,6 @@
 
 #include "unroll/clock.h"
 #include "unroll/limits.h"
-#include "unroll/text.h"
 
 static const size_t MATRIX = (size_t)BENCH_GEMM_SIDE * BENCH_GEMM_SIDE;
 
@@ -68,30 +67,21 @@ double bench_gemm(int threads)
     return bench_now() - began;
 }
 
-void bench_print(const struct bench_setting *setting, double operations, double seconds,
-                 double gemm_seconds)
+void bench_print(const struct bench_shape *shape, const struct bench_result *result)
 {
     const double n = BENCH_GEMM_SIDE;
-    const double gflops = operations / seconds * 1e-9;
-    const double sgemm_gflops = 2 * n * n * n * setting->threads / gemm_seconds * 1e-9;
-    printf("{\"bench\":\"%s\",\"cell\":\"lstm\",\"bidirectional\":false,\"hidden\":%d,"
-           "\"batch\":%d,\"steps\":%d,\"width\":%d,\"threads\":%d,\"median_ms\":%.3f,"
-           "\"images_per_second\":%.0f,\"gflops\":%.1f,\"sgemm_gflops\":%.1f,"
-           "\"of_sgemm\":%.3f}\n",
-           setting->bench, (int)setting->hidden, (int)setting->batch, (int)setting->steps,
-           (int)setting->width, (int)setting->threads, seconds * 1e3, setting->batch / seconds,
-           gflops, sgemm_gflops, gflops / sgemm_gflops);
+    const double gflops = result->operations / result->seconds * 1e-9;
+    const double sgemm_gflops = 2 * n * n * n * result->threads / result->gemm_seconds * 1e-9;
+    char cell[UR_NAME_BYTES], readout[UR_NAME_BYTES];
+    printf("{\"bench\":\"%s\",\"cell\":\"%s\",\"bidirectional\":%s,\"layers\":%d,"
+           "\"readout\":\"%s\",\"hidden\":%d,\"batch\":%d,\"steps\":%d,\"width\":%d,",
+           result->bench, ur_spec_enum_name("/model/cell", shape->cell, cell),
+           shape->bidirectional ? "true" : "false", (int)shape->layers,
+           ur_spec_enum_name("/model/readout", shape->readout, readout), (int)shape->hidden,
+           (int)shape->batch, (int)shape->steps, (int)shape->width);
+    printf("\"threads\":%d,\"median_ms\":%.3f,\"images_per_second\":%.0f,\"gflops\":%.1f,"
+           "\"sgemm_gflops\":%.1f,\"of_sgemm\":%.3f,\"weights_sha256\":\"%s\"}\n",
+           (int)result->threads, result->seconds * 1e3, shape->batch / result->seconds, gflops,
+           sgemm_gflops, gflops / sgemm_gflops, result->weights_sha256);
     fflush(stdout);
-}
-
-bool bench_option(const char *name, int argc, char **argv, int *at, int32_t *value)
-{
-    int64_t number;
-    if (strcmp(argv[*at], name) != 0 || *at + 1 >= argc)
-        return false;
-    if (!ur_parse_int64(argv[*at + 1], 1, UR_MAX_BATCH, &number))
-        return false;
-    *value = (int32_t)number;
-    ++*at;
-    return true;
 }

@@ -1,8 +1,11 @@
 /*
  * The speed of a training step, all of it: filling the batch, forward, loss, backward,
- * reduction, norm, Adam. Operations are those of the matrix products alone.
+ * reduction, norm, Adam. One line for each thread count; tests/bench/run.mjs chooses shapes.
  *
- *     bench_train [--quick] [--threads N]... [--hidden H] [--batch B] [--seconds S]
+ *     bench_train [options of bench.h]      without --threads: 1 and 2
+ *
+ * Each line carries the digest of the weights after the warm-up, which is the same number of
+ * steps at any thread count: lines of one shape that differ in it broke the law.
  */
 #include "bench.h"
 #include "train/environment.h"
@@ -10,34 +13,19 @@
 
 enum {
     IMAGES = 4096, /* of the random data set: more than a cache holds */
-    STEPS = 28,
-    WIDTH = 28,
-    CLASSES = 10,
-    MAX_THREAD_COUNTS = 8,
+    WARM_UP = 5,   /* steps */
+    LEAST = 8,     /* steps that are timed, however long they take */
 };
 
-struct plan {
-    bool quick;
-    int32_t threads[MAX_THREAD_COUNTS];
-    int n_threads;
-    int32_t hidden, batch; /* 0: the usual ones */
-    int32_t seconds;       /* for each line */
-};
-
-/* Forward and the gradients of the weights each take x.W and h.U, backward through time takes
- * one more h.U; then the dense layer. */
-static double step_operations(const struct bench_setting *setting)
+static enum ur_status fill_dataset(const struct bench_shape *shape, struct ur_dataset *dataset,
+                                   struct ur_error *error)
 {
-    double h = setting->hidden, rows = (double)setting->batch * setting->steps;
-    double input = 2 * rows * setting->width * 4 * h, recurrent = 2 * rows * h * 4 * h;
-    return 2 * input + 3 * recurrent + 3 * 2.0 * setting->batch * h * CLASSES;
-}
-
-static enum ur_status fill_dataset(struct ur_dataset *dataset, struct ur_error *error)
-{
-    const size_t pixels = (size_t)STEPS * WIDTH;
-    *dataset = (struct ur_dataset){
-        .shape = {.steps = STEPS, .width = WIDTH, .classes = CLASSES, .n_train = IMAGES}};
+    const size_t pixels = (size_t)shape->steps * (size_t)shape->width;
+    const size_t classes = (size_t)shape->classes;
+    *dataset = (struct ur_dataset){.shape = {.steps = shape->steps,
+                                             .width = shape->width,
+                                             .classes = shape->classes,
+                                             .n_train = IMAGES}};
     dataset->train_x = malloc(IMAGES * pixels);
     dataset->train_y = malloc(IMAGES * sizeof *dataset->train_y);
     if (dataset->train_x == NULL || dataset->train_y == NULL)
@@ -45,33 +33,39 @@ static enum ur_status fill_dataset(struct ur_dataset *dataset, struct ur_error *
     for (size_t i = 0; i < IMAGES * pixels; i++)
         dataset->train_x[i] = (uint8_t)(i * 2654435761U >> 24);
     for (size_t i = 0; i < IMAGES; i++)
-        dataset->train_y[i] = (uint16_t)(i % CLASSES);
+        dataset->train_y[i] = (uint16_t)(i % classes);
     return UR_OK;
 }
 
-static void measure(struct ur_team *team, const struct bench_setting *setting, double seconds)
+static void measure(struct ur_team *team, const struct bench_shape *shape, int32_t threads,
+                    double seconds)
 {
     static struct bench_samples steps, gemms;
+    struct bench_result result = {
+        .bench = "train", .threads = threads, .operations = bench_step_operations(shape)};
     int32_t step = 0;
     steps.count = gemms.count = 0;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < WARM_UP; i++) {
         ur_step_run(team, step++);
-        bench_gemm(setting->threads);
+        bench_gemm(threads);
     }
+    ur_params_digest(&team->subject.model->params, team->weights, result.weights_sha256);
     double end = bench_now() + seconds;
-    while (bench_now() < end || steps.count < 20) {
+    while (bench_now() < end || steps.count < LEAST) {
         for (int i = 0; i < 4; i++) {
             double began = bench_now();
             ur_step_run(team, step++);
             bench_add(&steps, bench_now() - began);
         }
         for (int i = 0; i < 4; i++)
-            bench_add(&gemms, bench_gemm(setting->threads));
+            bench_add(&gemms, bench_gemm(threads));
     }
-    bench_print(setting, step_operations(setting), bench_median(&steps), bench_median(&gemms));
+    result.seconds = bench_median(&steps);
+    result.gemm_seconds = bench_median(&gemms);
+    bench_print(shape, &result);
 }
 
-static enum ur_status bench(const struct bench_setting *setting, double seconds,
+static enum ur_status bench(const struct bench_shape *shape, int32_t threads, double seconds,
                             struct ur_error *error)
 {
     struct ur_spec spec;
@@ -79,24 +73,21 @@ static enum ur_status bench(const struct bench_setting *setting, double seconds,
     struct ur_order order = {0};
     struct ur_team team = {0};
     static struct ur_model model;
-    ur_spec_defaults(&spec);
-    spec.model.hidden = setting->hidden;
-    spec.train.batch = setting->batch;
-    spec.train.validation = 0;
+    bench_spec(shape, &spec);
     const struct ur_subject subject = {
         .spec = &spec, .model = &model, .order = &order, .dataset = &dataset};
-    enum ur_status status = fill_dataset(&dataset, error);
+    enum ur_status status = fill_dataset(shape, &dataset, error);
     if (status == UR_OK)
         status = ur_order_init(&order, &spec, &dataset.shape, error);
     if (status == UR_OK)
         status = ur_model_init(&model, &spec, &dataset.shape, error);
     if (status == UR_OK)
-        status = ur_team_init(&team, &subject, setting->threads, error);
+        status = ur_team_init(&team, &subject, threads, error);
     if (status == UR_OK)
-        status = bench_gemm_init(setting->threads, error);
+        status = bench_gemm_init(threads, error);
     if (status == UR_OK) {
         ur_params_init(&model.params, 1, team.weights);
-        measure(&team, setting, seconds);
+        measure(&team, shape, threads, seconds);
     }
     bench_gemm_release();
     ur_team_release(&team);
@@ -106,71 +97,27 @@ static enum ur_status bench(const struct bench_setting *setting, double seconds,
     return status;
 }
 
-static bool parse(struct plan *plan, int argc, char **argv)
-{
-    int32_t threads = 0;
-    *plan = (struct plan){.seconds = 3};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0)
-            plan->quick = true;
-        else if (plan->n_threads < MAX_THREAD_COUNTS &&
-                 bench_option("--threads", argc, argv, &i, &threads) &&
-                 threads <= UR_MAX_THREADS)
-            plan->threads[plan->n_threads++] = threads;
-        else if (!bench_option("--hidden", argc, argv, &i, &plan->hidden) &&
-                 !bench_option("--batch", argc, argv, &i, &plan->batch) &&
-                 !bench_option("--seconds", argc, argv, &i, &plan->seconds))
-            return false;
-    }
-    if (plan->n_threads == 0) {
-        plan->threads[plan->n_threads++] = 1;
-        plan->threads[plan->n_threads++] = 2;
-    }
-    return true;
-}
-
-static enum ur_status run(const struct plan *plan, struct ur_error *error)
-{
-    static const struct {
-        int32_t hidden, batch;
-    } usual[] = {{128, 128}, {32, 128}, {64, 128}, {256, 128},
-                 {512, 128}, {128, 32}, {128, 512}};
-    bool one = plan->quick || plan->hidden > 0 || plan->batch > 0;
-    size_t count = one ? 1 : sizeof usual / sizeof usual[0];
-    for (size_t i = 0; i < count * (size_t)plan->n_threads; i++) {
-        size_t shape = i / (size_t)plan->n_threads;
-        const struct bench_setting setting = {
-            .bench = "train",
-            .hidden = plan->hidden > 0 ? plan->hidden : usual[shape].hidden,
-            .batch = plan->batch > 0 ? plan->batch : usual[shape].batch,
-            .steps = STEPS,
-            .width = WIDTH,
-            .threads = plan->threads[i % (size_t)plan->n_threads]};
-        enum ur_status status = bench(&setting, plan->seconds, error);
-        if (status != UR_OK)
-            return status;
-    }
-    return UR_OK;
-}
-
 int main(int argc, char **argv)
 {
-    struct plan plan;
+    struct bench_options options;
     struct ur_error error = {0};
     char profile[UR_PROFILE_BYTES], blas[UR_BLAS_BYTES];
-    if (!parse(&plan, argc, argv)) {
-        fputs("usage: bench_train [--quick] [--threads N]... [--hidden H] [--batch B] "
-              "[--seconds S]\n",
-              stderr);
+    if (!bench_parse(&options, argc, argv))
         return 2;
+    if (options.n_threads == 0) {
+        options.threads[options.n_threads++] = 1;
+        options.threads[options.n_threads++] = 2;
     }
+    int32_t most = 1;
+    for (int i = 0; i < options.n_threads; i++)
+        most = options.threads[i] > most ? options.threads[i] : most;
     enum ur_status status = ur_environment_choose(UR_NUMERICS_AUTO, profile, &error);
     if (status == UR_OK)
-        status = ur_environment_pin(profile, plan.threads[plan.n_threads - 1], argv, &error);
+        status = ur_environment_pin(profile, most, argv, &error);
     if (status == UR_OK)
         status = ur_environment_verify(profile, blas, &error);
-    if (status == UR_OK)
-        status = run(&plan, &error);
+    for (int i = 0; i < options.n_threads && status == UR_OK; i++)
+        status = bench(&options.shape, options.threads[i], options.seconds, &error);
     if (status != UR_OK)
         fprintf(stderr, "bench_train: %s\n", error.detail);
     return ur_status_exit(status);

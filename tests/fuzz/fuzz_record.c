@@ -27,6 +27,7 @@ static bool decode_and_encode(const struct ur_frame *frame, struct ur_writer *wr
         struct ur_record_confusion confusion;
         struct ur_record_end end;
         struct ur_record_dataset dataset;
+        struct ur_record_insight insight;
     } r;
     static uint32_t counts[64 * 64];
     struct ur_error error = {0};
@@ -46,6 +47,7 @@ static bool decode_and_encode(const struct ur_frame *frame, struct ur_writer *wr
         CASE(CHECKPOINT, checkpoint)
         CASE(END, end)
         CASE(DATASET, dataset)
+        CASE(INSIGHT, insight)
     case UR_RECORD_CONFUSION:
         if (ur_record_confusion_read(frame, &r.confusion, counts, 64 * 64, &error) != UR_OK)
             break;

@@ -103,6 +103,7 @@ test("texts that are no JSON object", async () => {
 test("a missing data set names those there are", async () => {
   const body = await refused(smallJob({ top: { dataset: "mnits" } }), 422, "unknown-dataset", ["/dataset"]);
   assert.match(body.detail, /"mnits".*digits/);
+  await refused(smallJob({ train: { evaluate_on: "mnits" } }), 422, "unknown-dataset", ["/train/evaluate_on"]);
 });
 
 test("data sets that are damaged say what is wrong, before a job is taken", async () => {

@@ -75,6 +75,32 @@ test("a job goes from its post to a model, and tells everything that the contrac
   }
 });
 
+test("a job that asks for it tells what its steps look like from inside", async () => {
+  const { id } = (await daemon.api("POST", "/v1/jobs", smallJob({ run: { insight_every: 20 }, train: { steps: 60 } }))).body;
+  const job = await jobIn(daemon, id, endedStates);
+  assert.equal(job.state, "succeeded", JSON.stringify(job.error));
+  const { body } = await daemon.api("GET", `/v1/jobs/${id}/gradients?limit=2`);
+  assert.deepEqual(body.items.map(({ step }) => step), [60, 40]);
+  assert.equal(body.next, "40");
+  const rest = (await daemon.api("GET", `/v1/jobs/${id}/gradients?cursor=${body.next}`)).body;
+  assert.deepEqual(rest.items.map(({ step }) => step), [20]);
+  assert.equal(rest.next, null);
+  const [newest] = body.items;
+  assert.equal(newest.gradients[0].norms.length, 28);
+  assert.ok(newest.gradients[0].norms.every((norm) => norm > 0));
+  assert.deepEqual(Object.keys(newest.activity[0]), ["layer", "direction", "i", "f", "g", "o", "h", "c"]);
+  assert.equal(newest.tensors.find(({ name }) => name === "dense.W").weight_norm > 0, true);
+  const events = await follow(`${daemon.url}/v1/jobs/${id}/events`);
+  const told = events.filter(({ event }) => event === "gradients").map(({ data }) => data);
+  assert.deepEqual(told.map(({ step }) => step), [20, 40, 60]);
+  assert.deepEqual(told[2].gradients, newest.gradients);
+  const plain = (await daemon.api("POST", "/v1/jobs", smallJob({ train: { steps: 60 } }))).body;
+  const same = await jobIn(daemon, plain.id, endedStates);
+  assert.equal(same.weights_sha256, job.weights_sha256, "looking changes nothing");
+  assert.deepEqual((await daemon.api("GET", `/v1/jobs/${plain.id}/gradients`)).body, { job: plain.id, items: [], next: null });
+  assert.equal((await daemon.api("GET", `/v1/jobs/${plain.id}/gradients?limit=0`)).status, 400);
+});
+
 test("the document's spec has the fields of the schema that forms are drawn from", async () => {
   const document = (await daemon.api("GET", "/openapi.json")).body;
   const schema = (await daemon.api("GET", "/v1/schema/job")).body;

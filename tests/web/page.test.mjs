@@ -121,6 +121,22 @@ test('a finished job shows its report: accuracy, confusion matrix, digest', { ti
   });
 });
 
+test('a job that asks for it shows how its gradient and its gates stand', { timeout: 120000 }, async () => {
+  const { id } = await post(daemon, '/v1/jobs', {
+    name: 'inside', dataset: 'digits', data: { count: 1000 }, model: { hidden: 16, bidirectional: true, readout: 'final' },
+    train: { steps: 30, batch: 32, validation: 100 }, run: { insight_every: 10 } });
+  await untilEnded(daemon, id);
+  await withPage(browser, daemon, { address: `/#/jobs/${id}` }, async (page) => {
+    const inside = page.locator('.inside');
+    await inside.waitFor();
+    assert.match(await inside.locator('.heading').textContent(), /step 30/);
+    assert.equal(await inside.locator('polyline').count(), 2);
+    assert.equal(await inside.locator('.gates').count(), 2);
+    assert.match(await inside.locator('.gates').first().textContent(), /forget gate\s*0\.\d\d/);
+    assert.match(await inside.locator('.flow').getAttribute('aria-label'), /layer 1 backward keeps/);
+  });
+});
+
 test('a 7 drawn on the board is called 7, and a blank board nothing', { timeout: 300000 }, async (t) => {
   const job = await train(daemon, 'first');
   t.diagnostic(`test accuracy ${job.report?.test?.accuracy}`);

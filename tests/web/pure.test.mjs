@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Curves, smooth } from '../../web/js/charts/curves.js';
+import { columnsOf, corners, decades, kept, streamName, ticks } from '../../web/js/charts/flow.js';
 import { ago, count, duration, loss, percent, size } from '../../web/js/format.js';
 import { fieldsOf, fromText, labelOf, setAt, toText, valueAt } from '../../web/js/schema.js';
 
@@ -86,4 +87,28 @@ test('numbers as people read them', () => {
   assert.deepEqual([size(999), size(1500), size(25e9)], ['999 B', '1.5 kB', '25 GB']);
   assert.equal(ago('2024-01-01T00:00:00Z', Date.parse('2024-01-01T02:00:00Z')), '2 h ago');
   assert.equal(ago(null), '');
+});
+
+const stream = (norms, direction = 'forward') => ({ layer: 0, direction, norms });
+
+test('gradients by time step are drawn on whole decades, and what is zero lies at the bottom', () => {
+  const insight = { gradients: [stream([0.002, 0, null, 3])] };
+  const scale = decades(insight);
+  assert.deepEqual(scale, { low: -3, high: 1 });
+  assert.deepEqual(ticks(scale), [1, 0, -1, -2, -3]);
+  const [first, second, last, ...more] = corners(insight.gradients[0].norms, scale);
+  assert.deepEqual(more, []);
+  assert.deepEqual(second, [100 / 3, 100]);
+  assert.ok(first[1] < 100 && first[1] > 90 && last[1] < 20);
+  assert.deepEqual(decades({ gradients: [stream([1e-30, 1])] }), { low: -12, high: 0 });
+  assert.deepEqual(decades({ gradients: [stream([null])] }), { low: -2, high: 0 });
+});
+
+test('a direction keeps what is left where it began to read', () => {
+  assert.equal(kept(stream([0.5, 1, 2])), 0.25);
+  assert.equal(kept(stream([0.5, 1, 2], 'backward')), 4);
+  assert.equal(kept(stream([null, 1])), null);
+  assert.equal(streamName({ layer: 1, direction: 'forward' }, [stream([])]), 'layer 2');
+  assert.equal(streamName(stream([]), [stream([]), stream([], 'backward')]), 'layer 1 forward');
+  assert.deepEqual(columnsOf({ layer: 0, direction: 'forward', r: [], h: [] }), ['r', 'h']);
 });

@@ -104,6 +104,22 @@ export async function loadCurves() {
   }
 }
 
+let askingForInsight = false;
+
+/** One question at a time: what comes meanwhile is in the answer to the next. */
+async function loadInsight() {
+  const id = state.selected;
+  if (!id || askingForInsight || !findJob(id)?.spec?.run?.insight_every) return;
+  askingForInsight = true;
+  try {
+    const insight = await api.getInsight(id);
+    if (id === state.selected) update({ insight });
+  } catch {
+    // The next event asks again.
+  }
+  askingForInsight = false;
+}
+
 async function loadConfusion() {
   const id = state.selected;
   if (!id || !findJob(id)?.report?.test) return;
@@ -119,11 +135,11 @@ async function loadConfusion() {
 export function select(id) {
   if (id === state.selected && id !== null) return;
   curves = new Curves();
-  update({ selected: id, confusion: null, curvesVersion: 0, curvesProblem: null });
+  update({ selected: id, confusion: null, insight: null, curvesVersion: 0, curvesProblem: null });
   const address = id ? `#/jobs/${id}` : "#/new";
   if (location.hash !== address) history.replaceState(null, "", address);
   if (!id) return;
-  void loadJob(id).then(loadConfusion);
+  void loadJob(id).then(() => Promise.all([loadConfusion(), loadInsight()]));
   void loadCurves();
 }
 
@@ -142,7 +158,7 @@ export async function startJob(spec, key) {
   select(job.id);
 }
 
-/** @param {string} id @param {"stop" | "cancel"} verb */
+/** @param {string} id @param {"stop" | "cancel" | "pause" | "resume"} verb */
 export const commandJob = async (id, verb) => mergeJob(await api.commandJob(id, verb));
 
 /** @param {string} id */
@@ -190,13 +206,21 @@ const handlers = {
     curves.addEpoch(data);
     update({ curvesVersion: curves.version });
   },
+  gradients(_data, mine) {
+    if (mine) void loadInsight();
+  },
   gap(_data, mine) {
-    if (mine) void loadCurves();
+    if (!mine) return;
+    void loadCurves();
+    void loadInsight();
   },
   end(data, mine) {
     const id = data.id ?? data.job;
     void loadJob(id).then(() => (mine ? loadConfusion() : undefined));
-    if (mine) void loadCurves();
+    if (mine) {
+      void loadCurves();
+      void loadInsight();
+    }
     void loadModels().then(() => modelListeners.forEach((listener) => listener()));
   },
 };

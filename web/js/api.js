@@ -156,6 +156,10 @@ export const getJob = (id) => get(job(id));
 export const getMetrics = (id) => get(`${job(id)}/metrics?series=${SERIES}&max_points=1000`);
 /** @param {string} id */
 export const getConfusion = (id) => get(`${job(id)}/confusion`);
+
+/** The newest look inside the network; null while there is none. @param {string} id */
+export const getInsight = async (id) =>
+  (await get(`${job(id)}/gradients?limit=1`)).items[0] ?? null;
 /** @param {string} id */
 export const getLog = (id) => getText(`${job(id)}/log`);
 
@@ -167,7 +171,7 @@ export const startJob = async (spec, key) =>
   (
     await request("POST", "/v1/jobs", { json: spec, headers: { "Idempotency-Key": key } })
   ).json();
-/** @param {string} id @param {"stop" | "cancel"} verb */
+/** @param {string} id @param {"stop" | "cancel" | "pause" | "resume"} verb */
 export const commandJob = async (id, verb) =>
   (await request("POST", `${job(id)}:${verb}`)).json();
 /** @param {string} id */

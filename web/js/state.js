@@ -40,6 +40,8 @@ export const state = {
   curvesProblem: null,
   /** @type {import("./api.js").Confusion | null} */
   confusion: null,
+  /** @type {import("./charts/flow.js").Insight | null} */
+  insight: null,
   /** @type {Loaded<import("./api.js").Preset[]>} */
   presets: nothing(),
   /** @type {Loaded<any>} */

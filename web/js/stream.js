@@ -13,7 +13,7 @@
  * @property {() => void} paused
  */
 
-const NAMES = ["state", "step", "epoch", "checkpoint", "gap", "end"];
+const NAMES = ["state", "step", "epoch", "gradients", "checkpoint", "gap", "end"];
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15000;
 

@@ -35,6 +35,7 @@ static const uint32_t counts[] = {5, 0, 0xffffffff, 7};
 static const struct ur_record_confusion confusion = {2, UR_SPLIT_TEST, 2, counts};
 static const struct ur_record_end ending = {
     UR_DIVERGED, 0, "The loss at step 3 is \xe2\x88\x9e.", "{\"state\":\"diverged\"}", 20};
+static const struct ur_record_insight insight = {30, "{\"step\":30}", 11};
 static const struct ur_record_dataset dataset = {"mnist", "idx", SHA, {28, 28, 10, 60000, 0}};
 
 /* Decodes a frame of the given type and encodes what it read once more. */
@@ -50,6 +51,7 @@ static enum ur_status again(uint16_t type, const struct ur_frame *frame,
         struct ur_record_confusion confusion;
         struct ur_record_end ending;
         struct ur_record_dataset dataset;
+        struct ur_record_insight insight;
     } r;
     uint32_t room[4];
     enum ur_status status = UR_INTERNAL;
@@ -86,6 +88,10 @@ static enum ur_status again(uint16_t type, const struct ur_frame *frame,
         if ((status = ur_record_dataset_read(frame, &r.dataset, error)) == UR_OK)
             ur_record_dataset_write(writer, &r.dataset);
         break;
+    case UR_RECORD_INSIGHT:
+        if ((status = ur_record_insight_read(frame, &r.insight, error)) == UR_OK)
+            ur_record_insight_write(writer, &r.insight);
+        break;
     }
     return status;
 }
@@ -119,6 +125,9 @@ static size_t sample(uint16_t type, unsigned char *out, size_t size)
     case UR_RECORD_DATASET:
         ur_record_dataset_write(&writer, &dataset);
         break;
+    case UR_RECORD_INSIGHT:
+        ur_record_insight_write(&writer, &insight);
+        break;
     }
     assert_false(writer.failed);
     return writer.used;
@@ -144,7 +153,7 @@ static enum ur_status decode(uint16_t type, const unsigned char *bytes, size_t c
 static void test_round_trips_and_every_wrong_length(void **state)
 {
     (void)state;
-    for (uint16_t type = UR_RECORD_HELLO; type <= UR_RECORD_DATASET; type++) {
+    for (uint16_t type = UR_RECORD_HELLO; type <= UR_RECORD_INSIGHT; type++) {
         unsigned char bytes[1024], second[1024];
         size_t count = sample(type, bytes, sizeof bytes);
         struct ur_writer writer = ur_writer_of(second, sizeof second);

@@ -134,6 +134,32 @@ static void test_cut_changes_nothing(void **state)
     ur_order_release(&world.order);
 }
 
+/* The places name what is filled, whatever the cut; padding is no sample. */
+static void test_places_are_what_is_filled(void **state)
+{
+    (void)state;
+    struct world world;
+    struct shard shard;
+    uint32_t epochs[16], samples[16];
+    make_world(&world, N_TRAIN - 38);
+    for (int32_t step = 0; step < 8; step++)
+        for (int32_t first = 0; first < BATCH; first += 5) {
+            const int32_t filled = first + 5 <= BATCH ? 5 : BATCH - first;
+            fill_garbage(&shard);
+            ur_batch_fill(&world.order, &world.dataset, step, first, 5, shard.x, shard.labels,
+                          shard.row_weights);
+            memset(epochs, 0x7f, sizeof epochs);
+            memset(samples, 0x7f, sizeof samples);
+            ur_batch_places(&world.order, step, first, 5, epochs, samples);
+            for (int32_t row = 0; row < 5; row++) {
+                assert_int_equal(samples[row], row < filled ? shard.labels[row] : 0);
+                assert_int_equal(epochs[row],
+                                 row < filled ? (step * BATCH + first + row) / 38 : 0);
+            }
+        }
+    ur_order_release(&world.order);
+}
+
 static void test_splits_in_order(void **state)
 {
     (void)state;
@@ -204,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_epochs_are_permutations),
         cmocka_unit_test(test_cut_changes_nothing),
+        cmocka_unit_test(test_places_are_what_is_filled),
         cmocka_unit_test(test_splits_in_order),
         cmocka_unit_test(test_validation_limit),
         cmocka_unit_test(test_far_steps),

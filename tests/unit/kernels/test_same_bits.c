@@ -11,12 +11,14 @@
 #define ur_vec_scale       here_vec_scale
 #define ur_vec_add_bias    here_vec_add_bias
 #define ur_vec_column_sums here_vec_column_sums
+#define ur_vec_squares     here_vec_squares
 #include "kernels/activ.c"
 #include "kernels/vec.c"
 #undef ur_exp
 #undef ur_sigmoid
 #undef ur_tanh
 #undef ur_vec_column_sums
+#undef ur_vec_squares
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,6 +34,7 @@ void ur_exp(float *y, const float *x, size_t n);
 void ur_sigmoid(float *y, const float *x, size_t n);
 void ur_tanh(float *y, const float *x, size_t n);
 void ur_vec_column_sums(float *sums, const float *x, size_t rows, size_t cols);
+void ur_vec_squares(double *sum, const float *x, size_t n);
 
 typedef void kernel(float *y, const float *x, size_t n);
 
@@ -107,11 +110,32 @@ static void test_column_sums(void **state)
     }
 }
 
+static void test_squares(void **state)
+{
+    (void)state;
+    enum { N = 1003 };
+    static float x[N];
+    double library, base, wide, expected = 0;
+    ur_test_fill(x, N, 5, -1.0f, 1.0f);
+    for (size_t n = 0; n < N; n++) {
+        ur_vec_squares(&library, x, n);
+        squares(&base, x, n);
+        assert_memory_equal(&library, &base, sizeof base);
+        assert_true(library >= expected * (1 - 1e-12) && library <= expected * (1 + 1e-12));
+        if (n_versions() == 3) {
+            WIDE(vec_squares)(&wide, x, n);
+            assert_memory_equal(&library, &wide, sizeof wide);
+        }
+        expected += (double)x[n] * (double)x[n];
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_column_sums),
+        cmocka_unit_test(test_squares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,8 @@ static void run(struct one *one, struct ur_recurrent_shape shape)
     _Alignas(64) static float packed[16 * G * (W + H)];
     const struct ur_recurrent_weights weights = {w, u, b, bn};
     const struct ur_recurrent_kept kept = {one->gates, one->h, one->c, one->tanh_c, one->q};
-    const struct ur_recurrent_scratch scratch = {packed, one->dgates, one->dh, one->dc};
+    const struct ur_recurrent_scratch scratch = {
+        .packed = packed, .dgates = one->dgates, .dh = one->dh, .dc = one->dc};
     const struct ur_recurrent_input input = {{one->x, NULL}};
     const struct ur_recurrent_gradients gradients = {
         one->dw, one->du, one->db, one->dbn, {{one->dx, NULL}, false}};

@@ -76,7 +76,8 @@ static const struct ur_recurrent_weights layer = {weights, weights + W *G,
                                                   weights + W *G + H *G, NULL};
 static const struct ur_recurrent_kept kept = {gates, h, c, tanh_c, NULL};
 static const struct ur_recurrent_input input = {{twin.x, NULL}};
-static const struct ur_recurrent_scratch scratch = {packed, dgates, dh, dc};
+static const struct ur_recurrent_scratch scratch = {
+    .packed = packed, .dgates = dgates, .dh = dh, .dc = dc};
 
 static void set_up(void)
 {

@@ -87,6 +87,7 @@ static void test_plan_of_every_cell_and_stack(void **state)
         job.spec.model.bidirectional = k / 3 % 2;
         job.spec.model.readout = k / 6 % 4;
         job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
+        job.spec.model.dropout = k % 5 == 4 ? 0.5 : 0.0;
         job.spec.model.hidden = 1 + k * 5 % 23;
         job.shape.width = 1 + k * 7 % 31;
         job.shape.steps = 1 + k % 5;

@@ -26,6 +26,7 @@ struct backend {
     struct ur_hub *hub;
     struct ur_predictor *predictor;
     struct ur_supervisor *supervisor;
+    const char *evaluate_on; /* of what is submitted; NULL: nothing */
 };
 
 static inline void backend_prepare(struct backend *b, const char *folder)
@@ -94,6 +95,8 @@ static inline enum ur_status backend_submit(struct backend *b, const char *name,
     spec.train.validation = 100;
     spec.train.steps = 20;
     spec.run.threads = 1;
+    if (b->evaluate_on)
+        ur_copy(spec.train.evaluate_on, sizeof spec.train.evaluate_on, b->evaluate_on);
     ur_text_init(&json, 1 << 20);
     const struct ur_job_request request = {
         .spec = &spec, .idempotency_key = key, .body_sha256 = name};

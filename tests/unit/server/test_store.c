@@ -11,6 +11,7 @@
 
 #include "store.h"
 #include "store_events.h"
+#include "store_insights.h"
 #include "store_jobs.h"
 #include "store_models.h"
 #include "store_sql.h"
@@ -208,9 +209,66 @@ static void test_a_newer_schema_is_refused(void **state)
     (void)state;
     struct ur_error error = {0};
     ur_store_close(store);
-    run_sql("PRAGMA user_version = 2");
+    run_sql("PRAGMA user_version = 99");
     assert_int_equal(ur_store_open(&store, state_path, &error), UR_CONFLICT);
     assert_non_null(strstr(error.detail, "another version"));
+}
+
+/* A state directory of the first schema: what it holds stays, what is new is made. */
+static void test_an_older_schema_is_moved_on(void **state)
+{
+    (void)state;
+    struct ur_job_row row = row_of("j1");
+    struct ur_error error = {0};
+    struct ur_text text;
+    ur_text_init(&text, 1 << 16);
+    assert_int_equal(insert(&row, NULL, &error), UR_OK);
+    ur_job_row_release(&row);
+    ur_store_close(store);
+    run_sql("DROP TABLE insights; PRAGMA user_version = 1");
+    assert_int_equal(ur_store_open(&store, state_path, &error), UR_OK);
+    const struct ur_insights_request request = {.job = "j1", .limit = 5};
+    assert_int_equal(ur_store_insights(store, &request, &text, &error), UR_OK);
+    assert_string_equal(ur_text_get(&text), "{\"job\":\"j1\",\"items\":[],\"next\":null}");
+    ur_text_release(&text);
+}
+
+static void put_insight(struct ur_job_row *row, int32_t step)
+{
+    struct ur_error error = {0};
+    struct ur_job_write *write = ur_job_write_create(row, UR_JOB_PROGRESS);
+    char data[32];
+    snprintf(data, sizeof data, "{\"step\":%d}", (int)step);
+    write->insight = strdup(data);
+    write->insight_step = step;
+    assert_int_equal(put(write, &error), UR_OK);
+}
+
+/* However many steps are told, what is kept has a bound and spans the run. */
+static void test_insights_are_thinned_over_the_whole_run(void **state)
+{
+    (void)state;
+    struct ur_job_row row = row_of("j1");
+    struct ur_error error = {0};
+    struct ur_text text;
+    ur_text_init(&text, 1 << 16);
+    assert_int_equal(insert(&row, NULL, &error), UR_OK);
+    for (int32_t step = 1; step <= 2 * UR_MAX_INSIGHTS; step++)
+        put_insight(&row, step);
+    const struct ur_insights_request newest = {.job = "j1", .limit = 2};
+    assert_int_equal(ur_store_insights(store, &newest, &text, &error), UR_OK);
+    assert_string_equal(ur_text_get(&text), "{\"job\":\"j1\",\"items\":[{\"step\":1024},"
+                                            "{\"step\":1023}],\"next\":\"1023\"}");
+    ur_text_reset(&text);
+    const struct ur_insights_request rest = {.job = "j1", .before_step = 1023, .limit = 512};
+    assert_int_equal(ur_store_insights(store, &rest, &text, &error), UR_OK);
+    size_t kept = 2;
+    for (const char *at = ur_text_get(&text); (at = strstr(at, "\"step\"")) != NULL; at++)
+        kept++;
+    assert_in_range(kept, UR_MAX_INSIGHTS / 2, UR_MAX_INSIGHTS);
+    assert_non_null(strstr(ur_text_get(&text), "{\"step\":1}]"));
+    ur_text_release(&text);
+    ur_job_row_release(&row);
 }
 
 static void test_damage_is_told_with_the_way_out(void **state)
@@ -521,6 +579,8 @@ int main(void)
         STORE_TEST(test_a_job_is_the_same_after_reopening),
         STORE_TEST(test_a_second_daemon_is_refused),
         STORE_TEST(test_a_newer_schema_is_refused),
+        STORE_TEST(test_an_older_schema_is_moved_on),
+        STORE_TEST(test_insights_are_thinned_over_the_whole_run),
         STORE_TEST(test_damage_is_told_with_the_way_out),
         STORE_TEST(test_a_file_that_is_no_database_is_told),
         STORE_TEST(test_a_key_is_taken_once_and_the_loser_is_undone),

@@ -448,6 +448,16 @@ static void test_what_cannot_be_is_refused_with_its_field(void **state)
     assert_string_equal(fields.items[0].pointer, "/dataset");
     assert_non_null(strstr(fields.items[0].detail, "there is: digits"));
 
+    error = (struct ur_error){0};
+    fields = (struct ur_field_errors){0};
+    b.evaluate_on = "no-such";
+    assert_int_equal(backend_submit(&b, "good", "digits", NULL, id, NULL, &fields, &error),
+                     UR_UNKNOWN_DATASET);
+    assert_int_equal(fields.count, 1);
+    assert_string_equal(fields.items[0].pointer, "/train/evaluate_on");
+    assert_non_null(strstr(fields.items[0].detail, "there is: digits"));
+    b.evaluate_on = NULL;
+
     b.config.memory_bytes = 1 << 20;
     error = (struct ur_error){0};
     fields = (struct ur_field_errors){0};
@@ -495,6 +505,18 @@ static void await_dataset(const char *piece)
     assert_true(datasets_have(piece));
 }
 
+/* Gives how much memory a job was admitted with. */
+static size_t planned_bytes(const char *id)
+{
+    static const char key[] = "\"memory_bytes\":";
+    char *json = backend_job(&b, id);
+    const char *at = strstr(json, key);
+    assert_non_null(at);
+    const size_t bytes = (size_t)strtoull(at + strlen(key), NULL, 10);
+    free(json);
+    return bytes;
+}
+
 static void test_data_sets_are_found_and_described_by_a_worker(void **state)
 {
     (void)state;
@@ -509,6 +531,17 @@ static void test_data_sets_are_found_and_described_by_a_worker(void **state)
     await_dataset("\"name\":\"mine\",\"kind\":\"idx\",\"state\":\"ready\",\"steps\":28,");
     await_dataset("\"detail\":\"labels are missing\"");
     assert_false(datasets_have("empty"));
+    /* A set to be evaluated on as well is looked at first, and planned for. */
+    b.evaluate_on = "mine";
+    assert_int_equal(backend_submit(&b, "good", "digits", NULL, id, NULL, NULL, &error), UR_OK);
+    const size_t with = planned_bytes(id);
+    b.evaluate_on = "damaged";
+    assert_int_equal(backend_submit(&b, "good", "digits", NULL, id, NULL, NULL, &error),
+                     UR_BAD_DATASET);
+    b.evaluate_on = NULL;
+    assert_int_equal(backend_submit(&b, "good", "digits", NULL, id, NULL, NULL, &error), UR_OK);
+    assert_true(with > planned_bytes(id));
+    error = (struct ur_error){0};
     assert_int_equal(backend_submit(&b, "good", "damaged", NULL, id, NULL, NULL, &error),
                      UR_BAD_DATASET);
     /* What was learnt is kept; what changed is looked at again. */

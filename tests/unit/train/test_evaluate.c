@@ -41,6 +41,26 @@ static void test_counts_and_score_agree(void **state)
     tiny_close(tiny);
 }
 
+/* The same weights score the same whether their training drops or not. */
+static void test_nothing_is_dropped(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    uint32_t counts[TINY_CLASSES * TINY_CLASSES], again[TINY_CLASSES * TINY_CLASSES];
+    tiny_spec(&spec);
+    spec.model.dropout = 0.5;
+    spec.model.layers = 2;
+    struct tiny *tiny = tiny_open(&spec, 2);
+    for (int32_t step = 0; step < 6; step++)
+        ur_step_run(&tiny->team, step);
+    const struct ur_evaluation first = evaluate(tiny, UR_SPLIT_TEST, counts);
+    tiny->model.dropout = 0.0;
+    const struct ur_evaluation second = evaluate(tiny, UR_SPLIT_TEST, again);
+    assert_true(first.score.loss == second.score.loss);
+    assert_memory_equal(counts, again, sizeof counts);
+    tiny_close(tiny);
+}
+
 /* The test labels run 0 1 2 0 1 2 ...: the rows of the matrix have their counts, whatever a
  * network that has learnt nothing makes of them. */
 static void test_rows_are_the_true_classes(void **state)
@@ -120,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_and_score_agree),
+        cmocka_unit_test(test_nothing_is_dropped),
         cmocka_unit_test(test_rows_are_the_true_classes),
         cmocka_unit_test(test_threads_never_change_a_bit),
         cmocka_unit_test(test_an_empty_split_has_no_score),

@@ -47,6 +47,8 @@ static void start_spec(struct run *run, struct ur_spec spec)
         run->workspace.row_weights[row] = 1.0f;
         run->workspace.labels[row] = row % CLASSES;
     }
+    for (int32_t row = 0; run->workspace.samples != NULL && row < ROWS; row++)
+        run->workspace.samples[row] = (uint32_t)row;
 }
 
 static void start(struct run *run, enum ur_readout readout)
@@ -111,6 +113,21 @@ static void test_every_cell_and_stack(void **state)
     }
 }
 
+/* With its masks fixed by the samples, dropout has a gradient like everything else. */
+static void test_dropout(void **state)
+{
+    (void)state;
+    for (int32_t k = 0; k < 4; k++) {
+        struct ur_spec spec;
+        ur_spec_defaults(&spec);
+        spec.model.dropout = 0.4;
+        spec.model.layers = 1 + k % 3;
+        spec.model.bidirectional = k % 2;
+        spec.model.readout = k < 2 ? UR_READOUT_MEAN : UR_READOUT_FINAL;
+        check_spec(spec);
+    }
+}
+
 static void test_last(void **state)
 {
     (void)state;
@@ -138,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_cell_and_stack),
+        cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_last),
         cmocka_unit_test(test_mean),
         cmocka_unit_test(test_a_nan_is_an_infinite_error),

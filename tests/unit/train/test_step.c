@@ -87,6 +87,29 @@ static void test_threads_never_change_a_bit(void **state)
     }
 }
 
+/* The masks belong to the samples: six shards in any hands draw the same ones. */
+static void test_threads_change_no_mask(void **state)
+{
+    (void)state;
+    char last[UR_SHA256_HEX_BYTES] = "";
+    for (int32_t k = 0; k < 4; k++) {
+        struct ur_spec spec;
+        char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+        tiny_spec(&spec);
+        spec.model.layers = 2;
+        spec.model.bidirectional = k > 0;
+        spec.model.readout = k < 2 ? UR_READOUT_MEAN + k : UR_READOUT_MAX;
+        spec.model.dropout = k == 3 ? 0.0 : 0.3; /* all that parts the last two */
+        digest_after(&spec, 1, 12, expected);
+        for (int32_t threads = 2; threads <= 8; threads++) {
+            digest_after(&spec, threads, 12, digest);
+            assert_string_equal(digest, expected);
+        }
+        assert_string_not_equal(last, expected);
+        ur_copy(last, sizeof last, expected);
+    }
+}
+
 /* One of the optimizers with weight decay, one of the schedules, and smoothed labels. */
 static void varied_spec(struct ur_spec *spec, int32_t k)
 {
@@ -309,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_never_change_a_bit),
+        cmocka_unit_test(test_threads_change_no_mask),
         cmocka_unit_test(test_threads_change_no_optimizer),
         cmocka_unit_test(test_moments_not_needed_stay_zero),
         cmocka_unit_test(test_the_schedule_sets_the_rate),

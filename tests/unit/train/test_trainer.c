@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "folder.h"
+#include "idx_file.h"
 #include "io/checkpoint.h"
 #include "sanitized.h"
 #include "train/memory.h"
@@ -33,6 +34,10 @@ struct witness {
     int n_epochs;
     int n_last, n_best, n_model;
     int evaluations;
+    int n_insights;
+    float first_norm, last_norm; /* of dL/dh at the first and the last time step */
+    float forget_gate;           /* its mean at the first time step */
+    double gradient_norm;        /* of all tensors together */
     bool loading, evaluating;
     struct ur_train_start start;
     struct ur_train_result result;
@@ -79,6 +84,20 @@ static void on_confusion(void *context, const struct ur_record_confusion *confus
 {
     (void)context;
     assert_int_equal(confusion->classes, 10);
+}
+
+static void on_insight(void *context, int32_t step, const struct ur_insight *insight)
+{
+    struct witness *witness = context;
+    assert_int_equal(step, witness->points[witness->n_points - 1].step);
+    witness->n_insights++;
+    witness->last_norm = insight->norms[insight->points - 1];
+    witness->first_norm = insight->norms[0];
+    witness->forget_gate = insight->activity[1];
+    double squares = 0;
+    for (int32_t k = 0; k < insight->model->params.count; k++)
+        squares += (double)insight->gradient_norms[k] * (double)insight->gradient_norms[k];
+    witness->gradient_norm = sqrt(squares);
 }
 
 static enum ur_command on_poll(void *context)
@@ -152,9 +171,11 @@ static enum ur_status run(const struct ur_spec *spec, bool resume, int32_t threa
                                                .epoch = on_epoch,
                                                .checkpoint = on_checkpoint,
                                                .confusion = on_confusion,
+                                               .insight = on_insight,
                                                .poll = on_poll,
                                                .report = on_report};
     witness->n_points = witness->n_epochs = witness->evaluations = 0;
+    witness->n_insights = 0;
     witness->n_last = witness->n_best = witness->n_model = 0;
     witness->error = (struct ur_error){0};
     ur_train_result_release(&witness->result);
@@ -585,6 +606,102 @@ static void test_a_job_too_big_is_refused_with_numbers(void **state)
     release(witness);
 }
 
+/* Its own test set, in the role of another one, must give the very same score. */
+static void test_another_set_is_scored_at_the_end(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    struct witness *without = expected(&spec);
+    assert_string_equal(without->result.transfer.dataset, "");
+    ur_copy(spec.train.evaluate_on, sizeof spec.train.evaluate_on, "digits");
+    struct witness *witness = expected(&spec);
+    const struct ur_transfer *transfer = &witness->result.transfer;
+    assert_string_equal(transfer->dataset, "digits");
+    assert_int_equal(strlen(transfer->dataset_sha256), UR_SHA256_HEX_BYTES - 1);
+    assert_same_score(&transfer->score, &witness->result.test);
+    assert_int_equal(transfer->score.images, 83);
+    assert_memory_equal(transfer->confusion, witness->result.confusion, 100 * sizeof(uint32_t));
+    assert_int_equal(witness->evaluations, without->evaluations + 1);
+    assert_same_end(witness, without);
+    /* Its test part is in the plan, beside the job's own set. */
+    assert_int_equal(witness->start.memory_bytes,
+                     without->start.memory_bytes + (size_t)83 * (28 * 28 + 2));
+    release(witness);
+    release(without);
+}
+
+static void test_suspended_while_scoring_another_set_it_ends_the_same(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    ur_copy(spec.train.evaluate_on, sizeof spec.train.evaluate_on, "digits");
+    struct witness *undisturbed = expected(&spec);
+    struct witness *witness = calloc(1, sizeof *witness);
+    witness->command = UR_COMMAND_SUSPEND;
+    witness->at_evaluation = undisturbed->evaluations;
+    assert_int_equal(run(&spec, false, 2, witness), UR_INTERRUPTED);
+    assert_false(is_there("model.unroll"));
+    ur_train_result_release(&witness->result);
+    witness->command = UR_COMMAND_NONE;
+    assert_int_equal(run(&spec, true, 1, witness), UR_OK);
+    assert_same_end(witness, undisturbed);
+    assert_same_score(&witness->result.transfer.score, &undisturbed->result.transfer.score);
+    release(witness);
+    release(undisturbed);
+}
+
+static void put_idx(const char *name, uint32_t n, uint32_t rows, size_t count, int modulus)
+{
+    struct ur_test_bytes file =
+        ur_test_idx(rows > 0 ? 0x803 : 0x801, n, rows, rows, count, modulus);
+    ur_test_write(path_of(name), file.data, file.count);
+    free(file.data);
+}
+
+/* A set of so many sequences of side x side and so many classes, as "sets/other". */
+static void make_other(uint32_t side, int classes)
+{
+    const uint32_t n = 30;
+    const size_t pixels = (size_t)n * side * side;
+    mkdir(path_of("sets"), 0700);
+    mkdir(path_of("sets/other"), 0700);
+    put_idx("sets/other/train-images-idx3-ubyte", n, side, pixels, 251);
+    put_idx("sets/other/train-labels-idx1-ubyte", n, 0, n, classes);
+    put_idx("sets/other/t10k-images-idx3-ubyte", n, side, pixels, 251);
+    put_idx("sets/other/t10k-labels-idx1-ubyte", n, 0, n, classes);
+}
+
+static void test_another_set_must_have_the_same_shape(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    char folders[UR_TEST_PATH_BYTES];
+    small_spec(&spec);
+    ur_copy(folders, sizeof folders, path_of("sets"));
+    setenv("UNROLL_DATASETS", folders, 1);
+    struct witness *witness = calloc(1, sizeof *witness);
+    ur_copy(spec.train.evaluate_on, sizeof spec.train.evaluate_on, "other");
+    assert_int_equal(run(&spec, false, 1, witness), UR_UNKNOWN_DATASET);
+    assert_non_null(strstr(witness->error.detail, "/train/evaluate_on: "));
+    const struct {
+        uint32_t side;
+        int classes;
+    } wrong[] = {{28, 9}, {28, 11}, {27, 10}};
+    for (size_t i = 0; i < 3; i++) {
+        make_other(wrong[i].side, wrong[i].classes);
+        assert_int_equal(run(&spec, false, 1, witness), UR_INVALID_SPEC);
+        assert_non_null(strstr(witness->error.detail, "/train/evaluate_on must name"));
+        assert_int_equal(witness->n_points, 0);
+    }
+    make_other(28, 10);
+    assert_int_equal(run(&spec, false, 1, witness), UR_OK);
+    assert_int_equal(witness->result.transfer.score.images, 30);
+    unsetenv("UNROLL_DATASETS");
+    release(witness);
+}
+
 static void test_unknown_data_are_said_so(void **state)
 {
     (void)state;
@@ -598,6 +715,26 @@ static void test_unknown_data_are_said_so(void **state)
 }
 
 #define RUN_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static void test_insight_is_told_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct witness *plain = calloc(1, sizeof *plain), *looked = calloc(1, sizeof *looked);
+    struct ur_spec spec;
+    small_spec(&spec);
+    assert_int_equal(run(&spec, false, 1, plain), UR_OK);
+    assert_int_equal(plain->n_insights, 0);
+    spec.run.insight_every = 8;
+    assert_int_equal(run(&spec, false, 2, looked), UR_OK);
+    assert_int_equal(looked->n_insights, STEPS / 8);
+    assert_string_equal(plain->result.weights_sha256, looked->result.weights_sha256);
+    const double norm = (double)looked->points[STEPS - 1].gradient_norm;
+    assert_true(fabs(looked->gradient_norm - norm) <= 1e-5 * norm);
+    assert_true(looked->last_norm > 0 && looked->first_norm > 0);
+    assert_true(looked->forget_gate > 0.5f && looked->forget_gate < 1.0f); /* its bias is 1 */
+    release(plain);
+    release(looked);
+}
 
 int main(void)
 {
@@ -619,7 +756,11 @@ int main(void)
         RUN_TEST(test_no_validation_split),
         RUN_TEST(test_epochs_become_steps),
         RUN_TEST(test_a_job_too_big_is_refused_with_numbers),
+        RUN_TEST(test_another_set_is_scored_at_the_end),
+        RUN_TEST(test_suspended_while_scoring_another_set_it_ends_the_same),
+        RUN_TEST(test_another_set_must_have_the_same_shape),
         RUN_TEST(test_unknown_data_are_said_so),
+        RUN_TEST(test_insight_is_told_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@ import { LineChart } from "../charts/line.js";
 import { count, duration, loss, percent } from "../format.js";
 import { ended, jobName, state } from "../state.js";
 import { Confirm } from "./confirm.js";
+import { InsideTheNetwork } from "./insight.js";
 import { Log } from "./log.js";
 import { Badge, Button, Fill } from "./parts.js";
 import { Report } from "./report.js";
@@ -133,6 +134,7 @@ const QUESTIONS = {
 export function JobResults({ job }) {
   return html`
     ${ended(job) && html`<${Report} job=${job} confusion=${state.confusion} />`}
+    <${InsideTheNetwork} insight=${state.insight} />
     <${Log} key=${job.id} job=${job} />
   `;
 }
@@ -177,7 +179,13 @@ export class JobView extends Component {
       `;
     }
     const stopping = busy || job.state === "stopping";
+    const rests = job.state === "paused";
     return html`
+      <${Button} disabled=${stopping}
+                 title=${rests ? "Goes on from the checkpoint" : "Gives memory and cores back until resumed"}
+                 onClick=${() => this.run(() => commandJob(job.id, rests ? "resume" : "pause"))}>
+        ${rests ? "Resume" : "Pause"}
+      <//>
       <${Button} kind="primary" disabled=${stopping} title="Ends training and keeps what was learnt"
                  onClick=${() => this.run(() => commandJob(job.id, "stop"))}>
         ${job.state === "stopping" ? "Stopping…" : "Stop and keep"}

@@ -62,11 +62,16 @@ const fact = ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${valu
 export function Report({ job, confusion }) {
   const report = job.report ?? {};
   const test = report.test;
+  const transfer = report.transfer;
   const sha = job.weights_sha256 || report.weights_sha256;
   const facts = [
     ["Test accuracy", test?.accuracy != null && html`<b>${percent(test.accuracy, 2)}</b>`],
     ["Test loss", test?.loss != null && loss(test.loss)],
     ["Test images", test?.images != null && count(test.images)],
+    [
+      transfer && `Accuracy on ${transfer.dataset}`,
+      transfer?.accuracy != null && html`<b>${percent(transfer.accuracy, 2)}</b>`,
+    ],
     ["Time", seconds(job) != null && duration(seconds(job))],
     ["Parameters", job.parameters != null && job.parameters > 0 && count(job.parameters)],
     [
