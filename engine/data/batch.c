@@ -58,6 +58,11 @@ static struct place place_of(const struct ur_order *order, int64_t position)
     return (struct place){.epoch = epoch, .sample = order->split[element]};
 }
 
+int32_t ur_order_last_epoch(const struct ur_order *order, int32_t step)
+{
+    return (int32_t)(((int64_t)(step + 1) * order->batch - 1) / order->n_train);
+}
+
 /* Where the samples come from and where they go. */
 struct target {
     const struct ur_data_shape *shape;
@@ -97,7 +102,7 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
                    int32_t first_row, int32_t shard_rows, float *x, int32_t *labels,
                    float *row_weights)
 {
-    const struct target target = {
+    struct target target = {
         &dataset->shape, dataset->train_x, dataset->train_y, shard_rows, x,
         labels,          row_weights};
     const int64_t start = (int64_t)step * order->batch + first_row;
@@ -107,7 +112,10 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
             pad_row(&target, row);
             continue;
         }
-        fill_row(&target, row, place_of(order, start + row).sample);
+        const struct place place = place_of(order, start + row);
+        if (dataset->odd_x)
+            target.images = place.epoch % 2 != 0 ? dataset->odd_x : dataset->train_x;
+        fill_row(&target, row, place.sample);
     }
 }
 

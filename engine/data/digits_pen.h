@@ -35,11 +35,11 @@ struct ur_pen_point {
  * square comes to 1, a parallelogram.
  */
 struct ur_pen {
-    float flat;   /* -0.5..0.5: the nib is wider by that share, and lower */
-    float skew;   /* -1..1: its rows shift sideways by that share of their height */
-    float square; /* 0..1 */
-    float tremor; /* sheet pixels that the hand trembles */
-    float rough;  /* share of the radius by which the line's edge varies */
+    float flat;     /* -0.5..0.5: the nib is wider by that share, and lower */
+    float skew;     /* -1..1: its rows shift sideways by that share of their height */
+    float square;   /* 0..1 */
+    float tremor;   /* sheet pixels that the hand trembles */
+    float rough;    /* share of the radius by which the line's edge varies */
     uint32_t noise; /* state of the generator of both; changes while drawing */
     float warp[UR_WARP_NODES][UR_WARP_NODES][2]; /* how the paper is stretched, at the nodes of
                                                     a grid, in sheet pixels x, y */

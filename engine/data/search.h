@@ -17,8 +17,6 @@
 #include "unroll/limits.h"
 #include "unroll/status.h"
 
-#define UR_DIGITS_NAME "digits"
-
 /* The four parts of an IDX data set. */
 enum ur_part {
     UR_PART_TRAIN_IMAGES,
