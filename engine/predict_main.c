@@ -196,12 +196,14 @@ static enum ur_status write_all(int fd, const void *bytes, size_t count, struct 
 static enum ur_status write_seen(const struct session *session, struct ur_error *error)
 {
     const struct ur_forward *forward = &session->forward;
-    size_t room = ur_image_png_bytes(forward->width, forward->steps), n_bytes = 0;
+    size_t room = ur_image_png_bytes(forward->picture_width, forward->picture_height),
+           n_bytes = 0;
     unsigned char *png = malloc(room);
     if (png == NULL)
         return ur_fail(error, UR_NO_MEMORY, "There is no memory left.");
-    enum ur_status status = ur_image_encode_png(session->seen, forward->width, forward->steps,
-                                                png, room, &n_bytes, error);
+    enum ur_status status =
+        ur_image_encode_png(session->seen, forward->picture_width, forward->picture_height, png,
+                            room, &n_bytes, error);
     if (status == UR_OK)
         status = write_all(session->seen_fd, png, n_bytes, error);
     free(png);
@@ -217,7 +219,7 @@ static enum ur_status classify(struct session *session, const struct blob *pictu
     ur_deadline_start();
     enum ur_status status =
         ur_image_read(picture->bytes, picture->n_bytes, session->options.preprocess,
-                      forward->steps, forward->width, session->seen, error);
+                      forward->picture_height, forward->picture_width, session->seen, error);
     ur_deadline_stop();
     if (status != UR_OK)
         return status;

@@ -120,6 +120,8 @@ enum ur_status ur_job_plan(struct ur_supervisor *supervisor, struct ur_job *job,
         return status; /* not described yet: it waits, planned is false */
     status = check_split(spec, &facts.shape, fields, error);
     if (status == UR_OK)
+        status = ur_plan_check_data(spec, &facts.shape, fields, error);
+    if (status == UR_OK)
         status = ur_plan_job(spec, &facts.shape, job->threads, &plan, error);
     if (status == UR_OK)
         status = plan_transfer(spec, &facts.shape, &other.shape, &plan, fields, error);

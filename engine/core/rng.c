@@ -116,6 +116,11 @@ static double cos_of_turns(uint32_t word)
     }
 }
 
+float ur_rng_cosine(uint32_t word)
+{
+    return (float)cos_of_turns(word);
+}
+
 float ur_rng_normal(uint32_t word0, uint32_t word1)
 {
     double u = ((double)word0 + 0.5) * 0x1p-32; /* in (0, 1): the logarithm is finite */

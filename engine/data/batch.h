@@ -7,9 +7,12 @@
  * full: one may end an epoch and begin the next. The validation split is drawn once, from the
  * seed.
  *
- * Shapes: x [T][B][I] float32 in 0..1 (byte / 255), labels [B], row_weights [B]; rows past the
- * end are zero with weight 0. Cost: one pass over the shard's bytes; no allocation while
- * filling. Errors: UR_INVALID_SPEC (pointer /train/validation) from _init. Ownership: _release
+ * Shapes: x [T][B][I] float32, of images in 0..1 (byte / 255), T and I as the model's scan has
+ * them; labels [B], row_weights [B], lengths [B] of series (of images NULL is fine, and nothing
+ * is written); what is past a sequence's length, or in rows past the end, is zero; such rows
+ * have weight 0 and length 1. Cost: one pass over the shard's bytes, more with augmentation
+ * (augment.h); no allocation while filling. Errors: UR_INVALID_SPEC (pointer /train/validation
+ * or /train/augment) from _init. Ownership: _release
  * frees the split's index array. Threads: filling is read-only on the order; each thread fills
  * its own shard.
  */
@@ -19,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "unroll/rng.h"
 #include "unroll/spec.h"
@@ -30,6 +34,8 @@ struct ur_order {
         *split; /* [n_train + n_validation]: training samples first, then validation samples */
     uint64_t seed;
     int32_t batch;
+    int32_t scan;              /* enum ur_scan */
+    struct ur_augment augment; /* of training rows; evaluation sees images as they are */
 };
 
 enum ur_status ur_order_init(struct ur_order *order, const struct ur_spec *spec,
@@ -44,7 +50,7 @@ int32_t ur_order_last_epoch(const struct ur_order *order, int32_t step);
  * first_row) samples, the rest padding. */
 void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *dataset, int32_t step,
                    int32_t first_row, int32_t shard_rows, float *x, int32_t *labels,
-                   float *row_weights);
+                   float *row_weights, int32_t *lengths);
 
 /* Says which training sample of which epoch each of those rows is, for whatever is drawn anew
  * for a sample in every epoch; padding is sample 0 of epoch 0. */
@@ -55,6 +61,6 @@ void ur_batch_places(const struct ur_order *order, int32_t step, int32_t first_r
  * validation or test (enum ur_split). */
 void ur_batch_fill_split(const struct ur_order *order, const struct ur_dataset *dataset,
                          int split, int32_t first, int32_t shard_rows, float *x,
-                         int32_t *labels, float *row_weights);
+                         int32_t *labels, float *row_weights, int32_t *lengths);
 
 #endif

@@ -3,6 +3,7 @@
 #include "data/digits.h"
 #include "data/idx.h"
 #include "data/search.h"
+#include "data/series.h"
 #include "unroll/digest.h"
 #include "unroll/text.h"
 #include "unroll/wire.h"
@@ -39,7 +40,7 @@ static enum ur_status report_begin(void *context)
     return report_part(context, 0);
 }
 
-/* Labels are digested as u16 little-endian, whatever the machine. */
+/* Labels and lengths are digested as u16 little-endian, whatever the machine. */
 static void digest_labels(struct ur_digest *digest, const uint16_t *labels, int32_t count)
 {
     unsigned char chunk[512];
@@ -63,7 +64,10 @@ static void digest_shape(struct ur_digest *digest, const struct ur_data_shape *s
     ur_digest_update(digest, bytes, sizeof bytes);
 }
 
-static enum ur_status digest_images(struct ur_digest *digest, const uint8_t *bytes,
+/* Values of series are digested as float32 little-endian. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are digested as they lie");
+
+static enum ur_status digest_values(struct ur_digest *digest, const uint8_t *bytes,
                                     size_t count, struct part_of_progress *part)
 {
     enum ur_status status = UR_OK;
@@ -82,28 +86,36 @@ static enum ur_status digest_dataset(struct ur_dataset *dataset,
     struct part_of_progress train = {request, READ_SHARE, rest * 0.8f};
     struct part_of_progress test = {request, train.begin + train.share, rest * 0.2f};
     const struct ur_data_shape *shape = &dataset->shape;
-    const size_t image = (size_t)shape->steps * (size_t)shape->width;
+    const bool image = ur_dataset_is_image(dataset);
+    const size_t sequence =
+        (size_t)shape->steps * (size_t)shape->width * (image ? 1 : sizeof(float));
     struct ur_digest digest;
     unsigned char result[UR_SHA256_BYTES];
     ur_digest_init(&digest);
     digest_shape(&digest, shape);
     enum ur_status status =
-        digest_images(&digest, dataset->train_x, (size_t)shape->n_train * image, &train);
+        digest_values(&digest, image ? dataset->train_x : (uint8_t *)dataset->train_values,
+                      (size_t)shape->n_train * sequence, &train);
     if (status != UR_OK)
         return status;
+    if (!image)
+        digest_labels(&digest, dataset->train_lengths, shape->n_train);
     digest_labels(&digest, dataset->train_y, shape->n_train);
-    status = digest_images(&digest, dataset->test_x, (size_t)shape->n_test * image, &test);
+    status = digest_values(&digest, image ? dataset->test_x : (uint8_t *)dataset->test_values,
+                           (size_t)shape->n_test * sequence, &test);
     if (status != UR_OK)
         return status;
+    if (!image)
+        digest_labels(&digest, dataset->test_lengths, shape->n_test);
     digest_labels(&digest, dataset->test_y, shape->n_test);
     ur_digest_final(&digest, result);
     ur_hex(result, sizeof result, dataset->sha256);
     return UR_OK;
 }
 
-/* The built-in set. */
+/* The built-in sets. */
 
-static int32_t digits_test_count(int32_t n_train)
+static int32_t test_count(int32_t n_train)
 {
     const int32_t count = n_train / UR_TEST_SHARE;
     return count < UR_LEAST_TEST_IMAGES ? UR_LEAST_TEST_IMAGES : count;
@@ -115,7 +127,7 @@ static enum ur_status open_digits(struct ur_dataset *dataset,
 {
     if (request->count < 1)
         return ur_fail(error, UR_INVALID_SPEC, "/data/count must be at least 1.");
-    const int32_t n_train = request->count, n_test = digits_test_count(n_train);
+    const int32_t n_train = request->count, n_test = test_count(n_train);
     const size_t image = UR_DIGITS_SIDE * UR_DIGITS_SIDE;
     const size_t n_all = (size_t)n_train + (size_t)n_test;
     if (n_all > UR_DATASET_MAX_BYTES / image)
@@ -124,7 +136,7 @@ static enum ur_status open_digits(struct ur_dataset *dataset,
             "/data/count is too large: %zu images are more than the limit of %zu bytes.", n_all,
             UR_DATASET_MAX_BYTES);
     dataset->shape = (struct ur_data_shape){UR_DIGITS_SIDE, UR_DIGITS_SIDE, UR_DIGITS_CLASSES,
-                                            n_train, n_test};
+                                            n_train,        n_test,         0};
     dataset->train_x = malloc((size_t)n_train * image);
     dataset->train_y = malloc((size_t)n_train * sizeof(uint16_t));
     dataset->test_x = malloc((size_t)n_test * image);
@@ -232,8 +244,8 @@ static enum ur_status check_parts(const struct ur_idx parts[UR_PARTS],
         return ur_fail(error, UR_BAD_DATASET,
                        "%s: all labels are 0, there must be 2..%d classes.",
                        found->names[UR_PART_TRAIN_LABELS], UR_MAX_CLASSES);
-    *shape = (struct ur_data_shape){train->dims[1], train->dims[2], classes, train->dims[0],
-                                    test->dims[0]};
+    *shape = (struct ur_data_shape){train->dims[1], train->dims[2], classes,
+                                    train->dims[0], test->dims[0],  0};
     return check_labels(&parts[UR_PART_TEST_LABELS], classes, found->names[UR_PART_TEST_LABELS],
                         error);
 }
@@ -253,18 +265,13 @@ static uint8_t *take_bytes(struct ur_idx *idx)
     return bytes;
 }
 
-static enum ur_status open_idx(struct ur_dataset *dataset,
+static enum ur_status open_idx(struct ur_dataset *dataset, const struct ur_found_files *found,
                                const struct ur_dataset_request *request, struct ur_error *error)
 {
     struct ur_idx parts[UR_PARTS] = {{.bytes = NULL}};
-    struct ur_found_files found;
-    enum ur_status status =
-        ur_dataset_find(&found, request->name, request->extra_folder, error);
-    if (status != UR_OK)
-        return status;
-    status = read_parts(parts, &found, request, error);
+    enum ur_status status = read_parts(parts, found, request, error);
     if (status == UR_OK)
-        status = check_parts(parts, &found, &dataset->shape, error);
+        status = check_parts(parts, found, &dataset->shape, error);
     if (status != UR_OK)
         goto out;
     dataset->train_x = take_bytes(&parts[UR_PART_TRAIN_IMAGES]);
@@ -276,21 +283,69 @@ static enum ur_status open_idx(struct ur_dataset *dataset,
 out:
     for (int i = 0; i < UR_PARTS; i++)
         ur_idx_release(&parts[i]);
+    return status;
+}
+
+/* Sets of either layout. */
+
+static enum ur_status open_found(struct ur_dataset *dataset,
+                                 const struct ur_dataset_request *request,
+                                 struct ur_error *error)
+{
+    struct part_of_progress part = {request, 0, READ_SHARE};
+    struct ur_found_files found;
+    enum ur_status status =
+        ur_dataset_find(&found, request->name, request->extra_folder, error);
+    if (status != UR_OK)
+        return status;
+    if (found.layout == UR_LAYOUT_IDX)
+        status = open_idx(dataset, &found, request, error);
+    else
+        status = ur_series_read(dataset, &found, (struct ur_series_watch){report_part, &part},
+                                error);
     ur_found_files_close(&found);
     return status;
+}
+
+static enum ur_status open_waves(struct ur_dataset *dataset,
+                                 const struct ur_dataset_request *request,
+                                 struct ur_error *error)
+{
+    struct part_of_progress part = {request, 0, READ_SHARE};
+    if (request->count < 1)
+        return ur_fail(error, UR_INVALID_SPEC, "/data/count must be at least 1.");
+    return ur_series_draw(dataset, request->seed, request->count, test_count(request->count),
+                          (struct ur_series_watch){report_part, &part}, error);
+}
+
+static enum ur_status open_any(struct ur_dataset *dataset,
+                               const struct ur_dataset_request *request, struct ur_error *error)
+{
+    if (strcmp(request->name, UR_DIGITS_NAME) == 0)
+        return open_digits(dataset, request, error);
+    if (strcmp(request->name, UR_SERIES_NAME) == 0)
+        return open_waves(dataset, request, error);
+    return open_found(dataset, request, error);
+}
+
+static const char *kind_of(const struct ur_dataset *dataset, const char *name)
+{
+    if (!ur_dataset_is_image(dataset))
+        return UR_SERIES_NAME;
+    return strcmp(name, UR_DIGITS_NAME) == 0 ? UR_DIGITS_NAME : "idx";
 }
 
 enum ur_status ur_dataset_open(struct ur_dataset *dataset,
                                const struct ur_dataset_request *request, struct ur_error *error)
 {
     *dataset = (struct ur_dataset){.name = ""};
-    const bool built_in = strcmp(request->name, UR_DIGITS_NAME) == 0;
     enum ur_status status = report(request, 0);
     if (status == UR_OK)
-        status =
-            built_in ? open_digits(dataset, request, error) : open_idx(dataset, request, error);
+        status = open_any(dataset, request, error);
     if (status == UR_OK)
         status = digest_dataset(dataset, request);
+    if (status == UR_OK && !ur_dataset_is_image(dataset))
+        status = ur_series_standardise(dataset, error);
     if (status == UR_OK)
         status = report(request, 1);
     if (status != UR_OK) {
@@ -298,7 +353,7 @@ enum ur_status ur_dataset_open(struct ur_dataset *dataset,
         return status;
     }
     ur_copy(dataset->name, sizeof dataset->name, request->name);
-    ur_copy(dataset->kind, sizeof dataset->kind, built_in ? UR_DIGITS_NAME : "idx");
+    ur_copy(dataset->kind, sizeof dataset->kind, kind_of(dataset, request->name));
     return UR_OK;
 }
 
@@ -311,5 +366,10 @@ void ur_dataset_close(struct ur_dataset *dataset)
     free(dataset->train_y);
     free(dataset->test_x);
     free(dataset->test_y);
+    free(dataset->train_values);
+    free(dataset->test_values);
+    free(dataset->train_lengths);
+    free(dataset->test_lengths);
+    free(dataset->labels);
     *dataset = (struct ur_dataset){.name = ""};
 }

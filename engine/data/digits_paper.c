@@ -62,7 +62,7 @@ static float press(struct ur_line *line, float fine, struct ur_draws *draws)
 {
     const float share = ur_draw_uniform(draws, 0, 1) * ur_draw_uniform(draws, 0.35f, 1);
     const float extra = ur_draw_uniform(draws, 0, 1);
-    const float width = 1.4f + 3.0f * share + (extra > 0.94f ? (extra - 0.94f) * 25 : 0);
+    const float width = 1.4f + 2.6f * share + (extra > 0.94f ? (extra - 0.94f) * 25 : 0);
     const float radius = 0.5f * width * fine;
     const float pressure = ur_draw_uniform(draws, 0, 0.18f);
     for (int32_t i = 0; i < line->n; i++)

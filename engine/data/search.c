@@ -9,8 +9,9 @@
 
 #include "unroll/text.h"
 
-/* The first spelling that is there is taken: an unpacked file goes before its archive. */
-static const char *const spellings[UR_PARTS][4] = {
+/* The first spelling that is there is taken: an unpacked file goes before its archive. A %s is
+ * the set's name. */
+static const char *const idx_spellings[UR_PARTS][4] = {
     {"train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx3-ubyte.gz",
      "train-images.idx3-ubyte.gz"},
     {"train-labels-idx1-ubyte", "train-labels.idx1-ubyte", "train-labels-idx1-ubyte.gz",
@@ -20,8 +21,26 @@ static const char *const spellings[UR_PARTS][4] = {
     {"t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte", "t10k-labels-idx1-ubyte.gz",
      "t10k-labels.idx1-ubyte.gz"},
 };
+static const char *const series_spellings[UR_SERIES_PARTS][4] = {
+    {"%s_TRAIN.tsv", "train.csv", "%s_TRAIN.tsv.gz", "train.csv.gz"},
+    {"%s_TEST.tsv", "test.csv", "%s_TEST.tsv.gz", "test.csv.gz"},
+};
 
 enum { UR_SPELLINGS = 4 };
+
+static int parts_of(enum ur_layout layout)
+{
+    return layout == UR_LAYOUT_IDX ? (int)UR_PARTS : (int)UR_SERIES_PARTS;
+}
+
+static void spell(enum ur_layout layout, int part, int spelling, const char *name,
+                  char out[UR_PART_NAME_BYTES])
+{
+    const char *as = layout == UR_LAYOUT_IDX ? idx_spellings[part][spelling]
+                                             : series_spellings[part][spelling];
+    const bool named = strncmp(as, "%s", 2) == 0;
+    snprintf(out, UR_PART_NAME_BYTES, "%.64s%.31s", named ? name : "", named ? as + 2 : as);
+}
 
 /* Walks the search folders in order. *cursor starts at 0; false after the last one. */
 static bool next_folder(const char *extra_folder, size_t *cursor, char out[PATH_MAX])
@@ -73,32 +92,39 @@ static enum ur_status open_part(int folder, const char *file, bool follow, int *
     return ur_fail(error, UR_BAD_DATASET, "%s is not a regular file.", file);
 }
 
-static enum ur_status open_any_spelling(int folder, enum ur_part part, bool follow,
+static enum ur_status open_any_spelling(int folder, int part, const char *name, bool follow,
                                         struct ur_found_files *found, struct ur_error *error)
 {
     for (int i = 0; i < UR_SPELLINGS; i++) {
+        spell(found->layout, part, i, name, found->names[part]);
         enum ur_status status =
-            open_part(folder, spellings[part][i], follow, &found->fds[part], error);
-        if (status != UR_OK)
+            open_part(folder, found->names[part], follow, &found->fds[part], error);
+        if (status != UR_OK || found->fds[part] >= 0)
             return status;
-        if (found->fds[part] >= 0) {
-            ur_copy(found->names[part], UR_PART_NAME_BYTES, spellings[part][i]);
-            return UR_OK;
-        }
     }
     return UR_OK;
 }
 
-/* *there tells whether the folder holds a data set at all. */
+static enum ur_status fail_missing(const char *name, enum ur_layout layout, int part,
+                                   struct ur_error *error)
+{
+    char file[UR_PART_NAME_BYTES], other[UR_PART_NAME_BYTES];
+    spell(layout, part, 0, name, file);
+    spell(layout, part, layout == UR_LAYOUT_IDX ? 2 : 1, name, other);
+    return ur_fail(error, UR_BAD_DATASET,
+                   "The data set %s is not complete: %s is missing (or %s).", name, file,
+                   other);
+}
+
+/* *there tells whether the folder holds a data set of this layout at all. */
 static enum ur_status open_parts(int folder, const char *name, bool follow,
                                  struct ur_found_files *found, bool *there,
                                  struct ur_error *error)
 {
     int missing = -1;
     *there = false;
-    for (int part = 0; part < UR_PARTS; part++) {
-        enum ur_status status =
-            open_any_spelling(folder, (enum ur_part)part, follow, found, error);
+    for (int part = 0; part < parts_of(found->layout); part++) {
+        enum ur_status status = open_any_spelling(folder, part, name, follow, found, error);
         if (status != UR_OK)
             return status;
         if (found->fds[part] >= 0)
@@ -106,11 +132,7 @@ static enum ur_status open_parts(int folder, const char *name, bool follow,
         else if (missing < 0)
             missing = part;
     }
-    if (*there && missing >= 0)
-        return ur_fail(error, UR_BAD_DATASET,
-                       "The data set %s is not complete: %s is missing (or %s).", name,
-                       spellings[missing][0], spellings[missing][2]);
-    return UR_OK;
+    return *there && missing >= 0 ? fail_missing(name, found->layout, missing, error) : UR_OK;
 }
 
 /* Passes over a folder that is not there, and only that: one that may not be read is not
@@ -135,7 +157,11 @@ static enum ur_status open_set(const char *folder_path, const char *name, bool f
     close(parent);
     if (folder < 0)
         return check_absent(name, why, error);
-    enum ur_status status = open_parts(folder, name, follow, found, there, error);
+    enum ur_status status = UR_OK;
+    for (int layout = 0; layout < UR_LAYOUTS && status == UR_OK && !*there; layout++) {
+        found->layout = (enum ur_layout)layout;
+        status = open_parts(folder, name, follow, found, there, error);
+    }
     close(folder);
     return status;
 }
@@ -190,17 +216,32 @@ void ur_found_files_close(struct ur_found_files *found)
     }
 }
 
-/* A set that is not complete is listed too: opening it then says what is missing. */
-static bool holds_a_part(int parent, const char *name)
+static bool holds_a_part(int folder, const char *name, enum ur_layout layout)
+{
+    bool found = false;
+    for (int part = 0; part < parts_of(layout); part++)
+        for (int i = 0; i < UR_SPELLINGS; i++) {
+            char file[UR_PART_NAME_BYTES];
+            spell(layout, part, i, name, file);
+            found |= faccessat(folder, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+        }
+    return found;
+}
+
+/* Gives the kind of what a folder holds, NULL for nothing. A set that is not complete is listed
+ * too: opening it then says what is missing. */
+static const char *kind_in(int parent, const char *name)
 {
     const int folder = open_folder_at(parent, name);
-    bool found = false;
-    for (int part = 0; folder >= 0 && part < UR_PARTS; part++)
-        for (int i = 0; i < UR_SPELLINGS; i++)
-            found |= faccessat(folder, spellings[part][i], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    if (folder >= 0)
-        close(folder);
-    return found;
+    const char *kind = NULL;
+    if (folder < 0)
+        return NULL;
+    if (holds_a_part(folder, name, UR_LAYOUT_IDX))
+        kind = "idx";
+    else if (holds_a_part(folder, name, UR_LAYOUT_SERIES))
+        kind = UR_SERIES_NAME;
+    close(folder);
+    return kind;
 }
 
 static bool listed(const struct ur_dataset_entry *entries, size_t count, const char *name)
@@ -219,11 +260,13 @@ static size_t list_folder(const char *path, struct ur_dataset_entry *entries, si
         return count;
     const struct dirent *item;
     while (count < capacity && (item = readdir(folder)) != NULL) {
-        if (!ur_name_valid(item->d_name) || listed(entries, count, item->d_name) ||
-            !holds_a_part(dirfd(folder), item->d_name))
+        if (!ur_name_valid(item->d_name) || listed(entries, count, item->d_name))
+            continue;
+        const char *kind = kind_in(dirfd(folder), item->d_name);
+        if (!kind)
             continue;
         ur_copy(entries[count].name, UR_NAME_BYTES, item->d_name);
-        ur_copy(entries[count].kind, sizeof entries[count].kind, "idx");
+        ur_copy(entries[count].kind, sizeof entries[count].kind, kind);
         count++;
     }
     closedir(folder);
@@ -239,14 +282,18 @@ static int by_name(const void *a, const void *b)
 size_t ur_dataset_list(const char *extra_folder, struct ur_dataset_entry *entries,
                        size_t capacity)
 {
-    if (capacity == 0)
-        return 0;
-    entries[0] = (struct ur_dataset_entry){.name = UR_DIGITS_NAME, .kind = UR_DIGITS_NAME};
-    size_t count = 1, cursor = 0;
+    static const char *const built_in[] = {UR_DIGITS_NAME, UR_SERIES_NAME};
+    enum { BUILT_IN = sizeof built_in / sizeof *built_in };
+    size_t count = 0, cursor = 0;
+    for (; count < BUILT_IN && count < capacity; count++) {
+        entries[count] = (struct ur_dataset_entry){.name = ""};
+        ur_copy(entries[count].name, sizeof entries[count].name, built_in[count]);
+        ur_copy(entries[count].kind, sizeof entries[count].kind, built_in[count]);
+    }
     char path[PATH_MAX];
     while (next_folder(extra_folder, &cursor, path))
         count = list_folder(path, entries, count, capacity);
-    if (count > 2)
-        qsort(entries + 1, count - 1, sizeof *entries, by_name);
+    if (count > BUILT_IN)
+        qsort(entries + BUILT_IN, count - BUILT_IN, sizeof *entries, by_name);
     return count;
 }

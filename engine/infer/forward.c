@@ -9,6 +9,7 @@
 #include "kernels/softmax.h"
 #include "kernels/vec.h"
 #include "model/params.h"
+#include "unroll/digest.h"
 
 /* Multiples of H in a row of W. */
 static int32_t gates_of(enum ur_cell cell)
@@ -87,6 +88,8 @@ static void find_tensors(struct ur_forward *forward, const struct ur_params *par
             one->b = layer_tensor(params, weights, layer, d, "b");
             if (forward->cell == UR_CELL_GRU)
                 one->bn = layer_tensor(params, weights, layer, d, "bn");
+            if (forward->projection > 0)
+                one->p = layer_tensor(params, weights, layer, d, "P");
         }
     forward->dense_w = tensor_at(params, weights, "dense.W");
     forward->dense_b = tensor_at(params, weights, "dense.b");
@@ -98,19 +101,20 @@ static float *carve(struct ur_forward *forward, const struct ur_params *params,
 {
     const size_t rows = (size_t)forward->capacity, hidden = (size_t)forward->hidden;
     const size_t columns = (size_t)forward->gates * hidden;
-    const size_t directions = (size_t)forward->directions;
+    const size_t directions = (size_t)forward->directions, output = (size_t)forward->output;
     float *weights = ur_arena_floats(arena, params->n_floats);
     find_tensors(forward, params, weights);
     forward->x = ur_arena_floats(arena, rows * (size_t)forward->width);
     forward->sums = ur_arena_floats(arena, rows * columns);
     forward->recurrent = ur_arena_floats(arena, rows * columns);
     forward->c = ur_arena_floats(arena, rows * hidden);
+    forward->m = ur_arena_floats(arena, forward->projection > 0 ? rows * hidden : 0);
     forward->zero = ur_arena_floats(arena, rows * hidden);
     for (int32_t turn = 0; turn < 2; turn++)
         for (int32_t d = 0; d < forward->directions; d++)
             forward->y[turn][d] =
-                ur_arena_floats(arena, (size_t)forward->steps * rows * hidden);
-    forward->read = ur_arena_floats(arena, rows * directions * hidden);
+                ur_arena_floats(arena, (size_t)forward->steps * rows * output);
+    forward->read = ur_arena_floats(arena, rows * directions * output);
     return weights;
 }
 
@@ -124,7 +128,7 @@ static enum ur_status fill(struct ur_forward *forward, const struct ur_checkpoin
         return status;
     float *weights = carve(forward, params, &forward->arena);
     struct ur_error cause = {0};
-    status = ur_checkpoint_unpack(file, params, file->weights, weights, &cause);
+    status = ur_checkpoint_unpack(file, params, ur_checkpoint_result(file), weights, &cause);
     return status == UR_OK ? UR_OK : bad_model(error, status, &cause);
 }
 
@@ -143,17 +147,24 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     status = describe(&file, &spec, &params, error);
     if (status != UR_OK)
         goto out;
-    forward->steps = file.info.shape.steps;
-    forward->width = file.info.shape.width;
+    const struct ur_data_shape seen = ur_shape_scanned(&file.info.shape, spec.model.scan);
+    forward->picture_height = file.info.shape.steps;
+    forward->picture_width = file.info.shape.width;
+    forward->by_columns = spec.model.scan == UR_SCAN_COLUMNS;
+    forward->steps = seen.steps;
+    forward->width = seen.width;
     forward->classes = file.info.shape.classes;
     forward->hidden = spec.model.hidden;
+    forward->projection = spec.model.projection;
+    forward->output = forward->projection > 0 ? forward->projection : forward->hidden;
     forward->layers = spec.model.layers;
     forward->directions = 1 + spec.model.bidirectional;
     forward->cell = (enum ur_cell)spec.model.cell;
     forward->gates = gates_of(forward->cell);
     forward->activation = (enum ur_activation)spec.model.activation;
     forward->readout = (enum ur_readout)spec.model.readout;
-    memcpy(forward->weights_sha256, file.info.weights_sha256, sizeof forward->weights_sha256);
+    ur_digest_hex(ur_checkpoint_result(&file), params.n_parameters * sizeof(float),
+                  forward->weights_sha256);
     status = fill(forward, &file, &params, error);
 out:
     ur_checkpoint_close(&file);
@@ -176,10 +187,12 @@ static void read_row(const struct ur_forward *forward, const uint8_t *pictures, 
 {
     const size_t width = (size_t)forward->width;
     const size_t picture = (size_t)forward->steps * width;
+    const size_t first = forward->by_columns ? t : t * width;
+    const size_t next = forward->by_columns ? (size_t)forward->picture_width : 1;
     for (size_t row = 0; row < n; row++)
         for (size_t k = 0; k < width; k++)
             forward->x[row * width + k] =
-                (float)pictures[row * picture + t * width + k] / 255.0f;
+                (float)pictures[row * picture + first + k * next] / 255.0f;
 }
 
 /* One direction of one layer on n rows of pictures. */
@@ -195,8 +208,8 @@ static void read_input(const struct direction *of, size_t t)
 {
     struct ur_forward *forward = of->forward;
     const struct ur_forward_layer *layer = &forward->stack[of->layer][of->index];
-    const size_t hidden = (size_t)forward->hidden;
-    const size_t columns = (size_t)forward->gates * hidden;
+    const size_t output = (size_t)forward->output;
+    const size_t columns = (size_t)forward->gates * (size_t)forward->hidden;
 
     if (of->layer == 0) {
         read_row(forward, of->pictures, of->rows, t);
@@ -205,10 +218,10 @@ static void read_input(const struct direction *of, size_t t)
         return;
     }
     float *const *below = forward->y[(of->layer - 1) % 2];
-    const size_t at = t * of->rows * hidden;
-    ur_rows_set(forward->sums, layer->b, below[0] + at, layer->w, of->rows, hidden, columns);
+    const size_t at = t * of->rows * output;
+    ur_rows_set(forward->sums, layer->b, below[0] + at, layer->w, of->rows, output, columns);
     if (forward->directions > 1)
-        ur_rows_add(forward->sums, below[1] + at, layer->w + hidden * columns, of->rows, hidden,
+        ur_rows_add(forward->sums, below[1] + at, layer->w + output * columns, of->rows, output,
                     columns);
 }
 
@@ -218,12 +231,16 @@ static void run_cell(const struct direction *of, const float *before, float *h)
     struct ur_forward *forward = of->forward;
     const struct ur_forward_layer *layer = &forward->stack[of->layer][of->index];
     const size_t rows = of->rows, hidden = (size_t)forward->hidden;
+    const size_t output = (size_t)forward->output;
     const size_t columns = (size_t)forward->gates * hidden;
 
     switch (forward->cell) {
     case UR_CELL_LSTM:
-        ur_rows_add(forward->sums, before, layer->u, rows, hidden, columns);
-        ur_infer_lstm(forward->sums, forward->c, h, rows, hidden);
+        ur_rows_add(forward->sums, before, layer->u, rows, output, columns);
+        ur_infer_lstm(forward->sums, forward->c, forward->projection > 0 ? forward->m : h, rows,
+                      hidden);
+        if (forward->projection > 0)
+            ur_rows_set(h, forward->zero, forward->m, layer->p, rows, hidden, output);
         break;
     case UR_CELL_RNN:
         ur_rows_add(forward->sums, before, layer->u, rows, hidden, columns);
@@ -242,11 +259,11 @@ static void run_direction(const struct direction *of)
 {
     struct ur_forward *forward = of->forward;
     const size_t steps = (size_t)forward->steps;
-    const size_t block = of->rows * (size_t)forward->hidden;
+    const size_t block = of->rows * (size_t)forward->output;
     float *y = forward->y[of->layer % 2][of->index];
     const float *before = forward->zero;
 
-    memset(forward->c, 0, block * sizeof *forward->c);
+    memset(forward->c, 0, of->rows * (size_t)forward->hidden * sizeof *forward->c);
     for (size_t n = 0; n < steps; n++) {
         const size_t t = of->index == 1 ? steps - 1 - n : n;
         read_input(of, t);
@@ -255,7 +272,7 @@ static void run_direction(const struct direction *of)
     }
 }
 
-/* out [rows][H] = what the dense layer sees of y [T][rows][H]. */
+/* out [rows][R] = what the dense layer sees of y [T][rows][R]. */
 static void read_out(const struct ur_forward *forward, float *out, const float *y, size_t block,
                      int32_t direction)
 {
@@ -278,8 +295,8 @@ void ur_forward_logits(struct ur_forward *forward, const uint8_t *pictures, int3
                        float *logits)
 {
     assert(n >= 1 && n <= forward->capacity);
-    const size_t rows = (size_t)n, hidden = (size_t)forward->hidden;
-    const size_t classes = (size_t)forward->classes, block = rows * hidden;
+    const size_t rows = (size_t)n, output = (size_t)forward->output;
+    const size_t classes = (size_t)forward->classes, block = rows * output;
 
     for (int32_t layer = 0; layer < forward->layers; layer++)
         for (int32_t d = 0; d < forward->directions; d++)
@@ -288,11 +305,11 @@ void ur_forward_logits(struct ur_forward *forward, const uint8_t *pictures, int3
     float *const *y = forward->y[(forward->layers - 1) % 2];
     for (int32_t d = 0; d < forward->directions; d++)
         read_out(forward, forward->read + (size_t)d * block, y[d], block, d);
-    ur_rows_set(logits, forward->dense_b, forward->read, forward->dense_w, rows, hidden,
+    ur_rows_set(logits, forward->dense_b, forward->read, forward->dense_w, rows, output,
                 classes);
     if (forward->directions > 1)
-        ur_rows_add(logits, forward->read + block, forward->dense_w + hidden * classes, rows,
-                    hidden, classes);
+        ur_rows_add(logits, forward->read + block, forward->dense_w + output * classes, rows,
+                    output, classes);
 }
 
 void ur_forward_run(struct ur_forward *forward, const uint8_t *pictures, int32_t n,

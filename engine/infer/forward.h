@@ -2,7 +2,8 @@
  * A trained network that only answers: loaded once from the bytes of its file, all memory
  * planned then, nothing kept for a backward pass.
  *
- * Shapes: pictures [n][T*I] bytes (0 background, 255 ink), read as byte / 255 as in training;
+ * Shapes: pictures [n][height][width] bytes (0 background, 255 ink), read as byte / 255 as in
+ * training, by rows or by columns (T and I are the width and the height then);
  * probabilities [n][C]. A picture's answer has the same bits alone and among any others, and
  * agrees with the training forward pass to 1e-5 in the logits (kernels/rows.h sums in another
  * order than a BLAS). Cost: 2 T (I + H) GH operations a picture, layer and direction; 0.1 ms
@@ -14,6 +15,7 @@
 #ifndef UNROLL_INFER_FORWARD_H
 #define UNROLL_INFER_FORWARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,23 +26,29 @@
 
 /* One layer in one direction; the arrays lie in the arena. */
 struct ur_forward_layer {
-    const float *w, *u, *b, *bn; /* [I][GH] [H][GH] [GH] [H]; bn of a GRU alone */
+    const float *w, *u, *b, *bn; /* [I][GH] [R][GH] [GH] [H]; bn of a GRU alone */
+    const float *p;              /* [H][R] with a projection */
 };
 
 struct ur_forward {
     int32_t steps, width, hidden, classes;
-    int32_t layers, directions, gates; /* gates: G of layers/recurrent.h */
-    int32_t capacity;                  /* pictures at a time */
+    int32_t layers, directions, gates;     /* gates: G of layers/recurrent.h */
+    int32_t projection;                    /* 0: none */
+    int32_t output;                        /* R: H, or the projection's units */
+    int32_t capacity;                      /* pictures at a time */
+    int32_t picture_height, picture_width; /* width and steps where it is read by columns */
+    bool by_columns;
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
     char weights_sha256[UR_SHA256_HEX_BYTES]; /* as the file says */
     struct ur_forward_layer stack[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
-    const float *dense_w, *dense_b;  /* [DH][C] [C] */
+    const float *dense_w, *dense_b;  /* [DR][C] [C] */
     float *x, *sums, *recurrent, *c; /* [capacity][I] [..][GH] [..][GH] [..][H] */
+    float *m;                        /* [capacity][H]: what a projection reads */
     float *zero;                     /* [capacity][H]: what the first step finds */
-    float *y[2][UR_MAX_DIRECTIONS];  /* [T][capacity][H]: layers write them by turns */
-    float *read;                     /* [capacity][DH]: what the dense layer reads */
+    float *y[2][UR_MAX_DIRECTIONS];  /* [T][capacity][R]: layers write them by turns */
+    float *read;                     /* [capacity][DR]: what the dense layer reads */
     struct ur_arena arena;           /* holds all of the above */
 };
 

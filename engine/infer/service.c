@@ -132,7 +132,8 @@ static enum ur_status load(struct slot *slot, const unsigned char *bytes, size_t
     enum ur_status status = ur_forward_load(&fresh.forward, bytes, n_bytes, 1, error);
     if (status != UR_OK)
         return status;
-    fresh.png_room = ur_image_png_bytes(fresh.forward.width, fresh.forward.steps);
+    fresh.png_room =
+        ur_image_png_bytes(fresh.forward.picture_width, fresh.forward.picture_height);
     fresh.seen = malloc((size_t)fresh.forward.steps * (size_t)fresh.forward.width);
     fresh.png = malloc(fresh.png_room);
     if (fresh.seen == NULL || fresh.png == NULL) {
@@ -177,9 +178,9 @@ static enum ur_status classify(struct slot *slot, const struct ur_predict_classi
                        (unsigned)request->slot);
     struct ur_forward *forward = &slot->forward;
     ur_deadline_start();
-    enum ur_status status = ur_image_read(request->body, request->body_bytes,
-                                          (enum ur_preprocess)request->preprocess,
-                                          forward->steps, forward->width, slot->seen, error);
+    enum ur_status status = ur_image_read(
+        request->body, request->body_bytes, (enum ur_preprocess)request->preprocess,
+        forward->picture_height, forward->picture_width, slot->seen, error);
     ur_deadline_stop();
     if (status != UR_OK)
         return status;
@@ -190,8 +191,9 @@ static enum ur_status classify(struct slot *slot, const struct ur_predict_classi
     answer->classes = forward->classes;
     answer->rows_read = forward->steps;
     if (request->want_image) {
-        status = ur_image_encode_png(slot->seen, forward->width, forward->steps, slot->png,
-                                     slot->png_room, &answer->image_bytes, error);
+        status =
+            ur_image_encode_png(slot->seen, forward->picture_width, forward->picture_height,
+                                slot->png, slot->png_room, &answer->image_bytes, error);
         answer->image = slot->png;
     }
     return status;

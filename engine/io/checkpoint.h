@@ -31,6 +31,7 @@ struct ur_checkpoint_content {
     const struct ur_params *params;
     const float *weights;         /* n_floats */
     const float *adam_m, *adam_v; /* NULL in a model */
+    const float *ema;             /* NULL in a model, and without a running mean */
     const void *history;          /* opaque to this file; NULL in a model */
     size_t history_bytes;
     const char *report_json; /* NULL in a checkpoint */
@@ -48,6 +49,7 @@ struct ur_checkpoint_file {
     size_t report_bytes;
     const unsigned char *weights; /* packed, tensor after tensor, little-endian */
     const unsigned char *adam_m, *adam_v;
+    const unsigned char *ema; /* NULL without one */
     const unsigned char *history;
     size_t history_bytes;
     const unsigned char *tensors; /* the TENSORS section */
@@ -79,6 +81,9 @@ enum ur_status ur_checkpoint_open(struct ur_checkpoint_file *file, const char *f
 enum ur_status ur_checkpoint_open_newest(struct ur_checkpoint_file *file, const char *folder,
                                          const char *name, bool *fell_back,
                                          struct ur_error *error);
+
+/* Gives the packed weights that answer: the running mean where there is one. */
+const unsigned char *ur_checkpoint_result(const struct ur_checkpoint_file *file);
 
 void ur_checkpoint_close(struct ur_checkpoint_file *file);
 

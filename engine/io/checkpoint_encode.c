@@ -35,6 +35,7 @@ static struct layout layout_of(const struct ur_checkpoint_content *content)
                                 [UR_SECTION_WEIGHTS] = packed,
                                 [UR_SECTION_ADAM_M] = resumable ? packed : 0,
                                 [UR_SECTION_ADAM_V] = resumable ? packed : 0,
+                                [UR_SECTION_EMA] = resumable && content->ema ? packed : 0,
                                 [UR_SECTION_HISTORY] = resumable ? content->history_bytes : 0,
                                 [UR_SECTION_REPORT] = !resumable && content->report_json
                                                           ? strlen(content->report_json)
@@ -138,6 +139,9 @@ static enum ur_status pack_arrays(const struct ur_checkpoint_content *content,
     if (status == UR_OK && layout->bytes[UR_SECTION_ADAM_V])
         status = pack(params, content->adam_v, buffer + layout->offsets[UR_SECTION_ADAM_V],
                       "the second moments", error);
+    if (status == UR_OK && layout->bytes[UR_SECTION_EMA])
+        status = pack(params, content->ema, buffer + layout->offsets[UR_SECTION_EMA],
+                      "the running means", error);
     return status;
 }
 

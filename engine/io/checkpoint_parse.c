@@ -121,6 +121,8 @@ static enum ur_status check_presence(enum ur_checkpoint_file_kind kind,
     for (int k = UR_SECTION_ADAM_M; k <= UR_SECTION_ADAM_V; k++)
         if ((views[k].at != NULL) != (kind == UR_FILE_CHECKPOINT))
             return bad(error, "its sections are not those of its kind");
+    if (views[UR_SECTION_EMA].at && kind != UR_FILE_CHECKPOINT)
+        return bad(error, "its sections are not those of its kind");
     if (views[kind == UR_FILE_CHECKPOINT ? UR_SECTION_REPORT : UR_SECTION_HISTORY].at)
         return bad(error, "its sections are not those of its kind");
     if (views[UR_SECTION_SPEC].bytes > UR_JSON_MAX_BYTES ||
@@ -227,7 +229,7 @@ static enum ur_status parse_arrays(struct ur_checkpoint_file *file,
     const size_t floats = count_floats(views[UR_SECTION_TENSORS], limit);
     if (floats == 0)
         return bad(error, "its TENSORS section cannot be");
-    for (int k = UR_SECTION_WEIGHTS; k <= UR_SECTION_ADAM_V; k++) {
+    for (int k = UR_SECTION_WEIGHTS; k <= UR_SECTION_EMA; k++) {
         if (!views[k].at)
             continue;
         if (views[k].bytes != floats * sizeof(float))
@@ -251,6 +253,7 @@ static void point_into(struct ur_checkpoint_file *file, const struct view views[
     file->weights = views[UR_SECTION_WEIGHTS].at;
     file->adam_m = views[UR_SECTION_ADAM_M].at;
     file->adam_v = views[UR_SECTION_ADAM_V].at;
+    file->ema = views[UR_SECTION_EMA].at;
     file->history = views[UR_SECTION_HISTORY].at;
     file->history_bytes = views[UR_SECTION_HISTORY].bytes;
     file->tensors = views[UR_SECTION_TENSORS].at;
@@ -277,6 +280,11 @@ enum ur_status ur_checkpoint_parse(struct ur_checkpoint_file *file, unsigned cha
     else
         *file = (struct ur_checkpoint_file){.bytes = NULL}; /* bytes stay the caller's */
     return status;
+}
+
+const unsigned char *ur_checkpoint_result(const struct ur_checkpoint_file *file)
+{
+    return file->ema ? file->ema : file->weights;
 }
 
 /* Compares the next tensor of the file with one of the table. */

@@ -21,6 +21,7 @@ enum ur_section {
     UR_SECTION_WEIGHTS,
     UR_SECTION_ADAM_M,
     UR_SECTION_ADAM_V,
+    UR_SECTION_EMA,
     UR_SECTION_HISTORY,
     UR_SECTION_REPORT,
     UR_SECTIONS
@@ -30,8 +31,8 @@ enum ur_section {
 enum { UR_TAG_BYTES = 8 };
 #define UR_SECTION_TAGS                                                                        \
     {                                                                                          \
-        "SPEC\0\0\0", "INFO\0\0\0", "TENSORS", "WEIGHTS", "ADAM_M\0", "ADAM_V\0", "HISTORY",   \
-            "REPORT\0"                                                                         \
+        "SPEC\0\0\0", "INFO\0\0\0", "TENSORS", "WEIGHTS", "ADAM_M\0", "ADAM_V\0",              \
+            "EMA\0\0\0\0", "HISTORY", "REPORT\0"                                               \
     }
 
 /* INFO: layout, step, seconds, five of the shape, four texts of fixed length, best accuracy and

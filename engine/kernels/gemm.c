@@ -53,3 +53,10 @@ void ur_gemm_outer_set(float *dw, const float *x, const float *dy, int32_t rows,
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, inner, cols, rows, 1.0f, x, inner, dy,
                 cols, 0.0f, dw, cols);
 }
+
+void ur_gemm_outer_add(float *dw, const float *x, const float *dy, int32_t rows, int32_t inner,
+                       int32_t cols)
+{
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, inner, cols, rows, 1.0f, x, inner, dy,
+                cols, 1.0f, dw, cols);
+}

@@ -39,4 +39,8 @@ void ur_gemm_transposed_add(float *dx, const float *dy, const float *w, int32_t 
 void ur_gemm_outer_set(float *dw, const float *x, const float *dy, int32_t rows, int32_t inner,
                        int32_t cols);
 
+/* dw += xᵀ dy */
+void ur_gemm_outer_add(float *dw, const float *x, const float *dy, int32_t rows, int32_t inner,
+                       int32_t cols);
+
 #endif

@@ -43,6 +43,13 @@ UR_VECTOR_BODY void column_sums(float *restrict sums, const float *restrict x, s
     }
 }
 
+UR_VECTOR_BODY void column_sums_add(float *restrict sums, const float *restrict x, size_t rows,
+                                    size_t cols)
+{
+    for (size_t row = 0; row < rows; row++)
+        add(sums, x + row * cols, cols);
+}
+
 enum { LANES = 8 };
 
 UR_VECTOR_BODY void squares(double *sum, const float *x, size_t n)
@@ -65,6 +72,9 @@ UR_VECTOR_FUNCTION(ur_vec_add_bias, add_bias,
                    (float *x, const float *bias, size_t rows, size_t cols),
                    (x, bias, rows, cols))
 UR_VECTOR_FUNCTION(ur_vec_column_sums, column_sums,
+                   (float *sums, const float *x, size_t rows, size_t cols),
+                   (sums, x, rows, cols))
+UR_VECTOR_FUNCTION(ur_vec_column_sums_add, column_sums_add,
                    (float *sums, const float *x, size_t rows, size_t cols),
                    (sums, x, rows, cols))
 UR_VECTOR_FUNCTION(ur_vec_squares, squares, (double *sum, const float *x, size_t n),

@@ -27,4 +27,7 @@ void ur_vec_squares(double *sum, const float *x, size_t n);
 /* sums [cols] = the sum of x over its rows. */
 void ur_vec_column_sums(float *sums, const float *x, size_t rows, size_t cols);
 
+/* sums += the sum of x over its rows, one row after the other. */
+void ur_vec_column_sums_add(float *sums, const float *x, size_t rows, size_t cols);
+
 #endif

@@ -15,3 +15,13 @@ int32_t ur_recurrent_gates(enum ur_cell cell)
     }
     return UR_LSTM_GATES;
 }
+
+int32_t ur_recurrent_units(struct ur_recurrent_shape shape)
+{
+    return shape.projection > 0 ? shape.projection : shape.hidden;
+}
+
+bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n)
+{
+    return shape.truncate > 0 && n % shape.truncate == 0;
+}

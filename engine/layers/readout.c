@@ -79,3 +79,47 @@ struct ur_output_gradient ur_readout_max_backward(float *dy, float *dout, const 
     give_back(dy, dout, out, y, steps, block);
     return (struct ur_output_gradient){.blocks = dy, .stride = block, .end = steps};
 }
+
+void ur_readout_last_forward_rows(float *out, const float *y, struct ur_readout_rows of)
+{
+    for (size_t row = 0; row < of.rows; row++) {
+        const size_t t = (size_t)(of.lengths[row] - 1);
+        memcpy(out + row * of.hidden, y + (t * of.rows + row) * of.hidden,
+               of.hidden * sizeof *out);
+    }
+}
+
+struct ur_output_gradient ur_readout_last_backward_rows(const float *dout, int32_t steps)
+{
+    return (struct ur_output_gradient){.blocks = dout, .end = steps, .at_last = true};
+}
+
+void ur_readout_mean_forward_rows(float *out, const float *y, struct ur_readout_rows of)
+{
+    const size_t block = of.rows * of.hidden;
+    memcpy(out, y, block * sizeof *out);
+    for (size_t row = 0; row < of.rows; row++) {
+        float *sum = out + row * of.hidden;
+        for (size_t t = 1; t < (size_t)of.lengths[row]; t++)
+            ur_vec_add(sum, y + t * block + row * of.hidden, of.hidden);
+        ur_vec_scale(sum, sum, 1.0f / (float)of.lengths[row], of.hidden);
+    }
+}
+
+struct ur_output_gradient ur_readout_mean_backward_rows(float *dout, struct ur_readout_rows of)
+{
+    for (size_t row = 0; row < of.rows; row++) {
+        float *one = dout + row * of.hidden;
+        ur_vec_scale(one, one, 1.0f / (float)of.lengths[row], of.hidden);
+    }
+    return (struct ur_output_gradient){.blocks = dout, .end = of.steps};
+}
+
+void ur_readout_max_forward_rows(float *out, const float *y, struct ur_readout_rows of)
+{
+    const size_t block = of.rows * of.hidden;
+    memcpy(out, y, block * sizeof *out);
+    for (size_t row = 0; row < of.rows; row++)
+        for (size_t t = 1; t < (size_t)of.lengths[row]; t++)
+            keep_largest(out + row * of.hidden, y + t * block + row * of.hidden, of.hidden);
+}

@@ -1,8 +1,9 @@
 /*
  * What the dense layer sees of one direction of a recurrent layer: the last time step, the
- * first (where a direction that reads backwards ends), the mean of all, or the largest of all.
+ * first (where a direction that reads backwards ends), the mean of all, or the largest of all. Of
+ * rows that are shorter than T only their own steps count.
  *
- * Shapes: y, dy [T][B][H]  out, dout [B][H]. Cost: at most one pass over y. Errors: none.
+ * Shapes: y, dy [T][B][H]  out, dout [B][H]  lengths [B]. Cost: at most one pass over y. Errors: none.
  * Threads: pure functions.
  */
 #ifndef UNROLL_LAYERS_READOUT_H
@@ -37,5 +38,25 @@ void ur_readout_max_forward(float *out, const float *y, int32_t steps, size_t bl
 /* Writes dy: dout at the first of the steps that have the value out. Overwrites dout. */
 struct ur_output_gradient ur_readout_max_backward(float *dy, float *dout, const float *out,
                                                   const float *y, int32_t steps, size_t block);
+
+/* An output whose rows have lengths of their own, 1..steps. */
+struct ur_readout_rows {
+    const int32_t *lengths;
+    int32_t steps;
+    size_t rows, hidden; /* B H */
+};
+
+/* Each gives a row the bits that it has alone, at its own length, from the function above. */
+void ur_readout_last_forward_rows(float *out, const float *y, struct ur_readout_rows of);
+void ur_readout_mean_forward_rows(float *out, const float *y, struct ur_readout_rows of);
+void ur_readout_max_forward_rows(float *out, const float *y, struct ur_readout_rows of);
+
+/* Gives dy: dout at each row's last step alone. Borrows dout. */
+struct ur_output_gradient ur_readout_last_backward_rows(const float *dout, int32_t steps);
+
+/* Gives dy: dout / length at every step, those past the length included, which a layer with
+ * lengths passes over. Scales dout in place and borrows it. ur_readout_max_backward serves
+ * rows of any length: past it there is nothing left to give. */
+struct ur_output_gradient ur_readout_mean_backward_rows(float *dout, struct ur_readout_rows of);
 
 #endif

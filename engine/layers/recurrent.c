@@ -8,6 +8,8 @@
 #include "layers/cell_gru.h"
 #include "layers/cell_lstm.h"
 #include "layers/cell_rnn.h"
+#include "layers/projection.h"
+#include "layers/steps.h"
 
 /* Columns of W and U. */
 static int32_t columns(struct ur_recurrent_shape shape)
@@ -18,7 +20,7 @@ static int32_t columns(struct ur_recurrent_shape shape)
 /* Floats in one time step of an array that holds h. */
 static size_t step_floats(struct ur_recurrent_shape shape)
 {
-    return (size_t)shape.rows * (size_t)shape.hidden;
+    return (size_t)shape.rows * (size_t)ur_recurrent_units(shape);
 }
 
 static int32_t part_width(struct ur_recurrent_shape shape)
@@ -51,6 +53,8 @@ const float *ur_recurrent_output(struct ur_recurrent_shape shape, struct ur_recu
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape)
 {
     const int32_t gates = columns(shape);
+    if (shape.projection > 0)
+        return ur_projection_packed_floats(shape);
     const size_t forward =
         ur_packed_floats(shape.width, gates) + ur_packed_floats(shape.hidden, gates);
     const size_t backward = ur_packed_floats(gates, shape.hidden);
@@ -135,12 +139,19 @@ static void step_forward(const struct pass *pass, int32_t t, bool start)
                        pass->weights.bn, kept.h + before, rows, hidden);
         break;
     }
+    ur_steps_clear_padding(shape, shape.hidden, kept.h + now, t);
+    if (shape.cell == UR_CELL_LSTM)
+        ur_steps_clear_padding(shape, shape.hidden, kept.c + now, t);
 }
 
 void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
                           struct ur_recurrent_input input, struct ur_recurrent_kept kept,
                           struct ur_recurrent_scratch scratch)
 {
+    if (shape.projection > 0) {
+        ur_projection_forward(shape, weights, input, kept, scratch);
+        return;
+    }
     float *w = scratch.packed;
     float *u = scratch.packed + ur_packed_floats(shape.width, columns(shape));
     const struct pass pass = {shape, weights, input, kept, w, u, scratch.dgates};
@@ -191,13 +202,18 @@ static void backward_through_time(struct ur_recurrent_shape shape, const float *
         const int32_t t = step_at(shape, n);
         float *dgates =
             scratch.dgates + (size_t)ur_recurrent_gates(shape.cell) * (size_t)t * step;
-        if (t >= output.first && t < output.end)
-            ur_vec_add(scratch.dh, output.blocks + (size_t)(t - output.first) * output.stride,
-                       step);
+        ur_steps_add_output(shape, shape.hidden, output, scratch.dh, t);
+        /* A cell turns gradients of zero into gradients of zero. */
+        ur_steps_clear_padding(shape, shape.hidden, scratch.dh, t);
+        if (shape.cell == UR_CELL_LSTM)
+            ur_steps_clear_padding(shape, shape.hidden, scratch.dc, t);
         if (scratch.squares != NULL)
             ur_vec_squares(&scratch.squares[t], scratch.dh, step);
         cell_backward(shape, kept, scratch, dgates, t);
-        if (n > 0 && shape.cell == UR_CELL_GRU)
+        if (n > 0 && ur_recurrent_cut(shape, n)) {
+            memset(scratch.dh, 0, step * sizeof *scratch.dh);
+            memset(scratch.dc, 0, step * sizeof *scratch.dc);
+        } else if (n > 0 && shape.cell == UR_CELL_GRU)
             ur_packed_add(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
         else if (n > 0)
             ur_packed_set(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
@@ -243,6 +259,10 @@ void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_
                            struct ur_recurrent_scratch scratch,
                            struct ur_recurrent_gradients gradients)
 {
+    if (shape.projection > 0) {
+        ur_projection_backward(shape, weights, input, kept, output, scratch, gradients);
+        return;
+    }
     const int32_t all = shape.steps * shape.rows;
     const int32_t gates = columns(shape);
 

@@ -7,13 +7,18 @@
  * the steps turns round, and the slot that holds the zero start is the last instead of the
  * first.
  *
+ * Rows may be shorter than T: past its length a row's h, c and every gradient are zero, so what
+ * lies there neither reaches its own steps, which a reversed direction begins at the row's own
+ * last one, nor changes a sum over time.
+ *
  * Shapes: x [T][B][I] in one part, or, above a layer of two directions, in two parts of
  *         [T][B][I/2] each; G gates: LSTM 4 (i f g o), GRU 3 (r z n), RNN 1
  *         gates [T][B][GH] (not for an RNN)   h [T+1][B][H]   c [T+1][B][H], tanh_c [T][B][H]
  *         (LSTM)   q [T][B][H] (GRU)   W [I][GH]   U [H][GH]   b [GH]   bn [H] (GRU)
  * Cost: 2*T*B*(I+H)*GH operations forward, twice that backward. Ownership: the caller's memory.
  * Errors: none. Threads: pure functions; one call's memory belongs to one thread.
- * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h.
+ * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h. Where the
+ * output is projected, h and U are as projection.h says.
  */
 #ifndef UNROLL_LAYERS_RECURRENT_H
 #define UNROLL_LAYERS_RECURRENT_H
@@ -31,10 +36,14 @@ struct ur_recurrent_shape {
     enum ur_cell cell;
     enum ur_activation activation; /* RNN */
     bool reversed;                 /* reads the last step first */
+    const int32_t *lengths;        /* [B], 1..T each; NULL: all are T */
+    int32_t projection;            /* R of projection.h; 0: the output is H wide */
+    int32_t truncate;              /* steps between two cuts of ur_recurrent_cut; 0: none */
 };
 
 struct ur_recurrent_weights {
     const float *w, *u, *b, *bn;
+    const float *p; /* [H][R], with a projection */
 };
 
 /* What a layer reads; the second part is NULL where there is one. */
@@ -52,6 +61,7 @@ struct ur_recurrent_scratch {
     float *packed;   /* ur_recurrent_packed_floats: W and U, later the transpose of U */
     float *dgates;   /* [T][B][GH] */
     float *dh, *dc;  /* [B][H] */
+    float *dm;       /* [B][H], with a projection */
     double *squares; /* [T] or NULL: where backward leaves, for each time step, the sum of the
                         squares of dL/dh over rows and units */
 };
@@ -60,12 +70,13 @@ struct ur_recurrent_scratch {
  * The gradient of the loss with respect to the layer's output, as whoever reads the output
  * hands it back: step first <= t < end has a block [B][H] at blocks + (t - first) * stride,
  * other steps have none. A readout that treats all steps alike has stride 0 and stores one
- * block.
+ * block; at_last: only a row's own last step has it.
  */
 struct ur_output_gradient {
     const float *blocks;
     size_t stride; /* floats */
     int32_t first, end;
+    bool at_last;
 };
 
 /* Where the gradient with respect to the input goes; parts of NULL: nowhere. */
@@ -77,10 +88,18 @@ struct ur_recurrent_dx {
 struct ur_recurrent_gradients {
     float *dw, *du, *db, *dbn;
     struct ur_recurrent_dx dx;
+    float *dp; /* with a projection */
 };
 
 /* Gives G. */
 int32_t ur_recurrent_gates(enum ur_cell cell);
+
+/* True where the step read as number n begins a block of truncated back-propagation: h and c
+ * reach it, but no gradient goes back through them. n >= 1. */
+bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n);
+
+/* Gives the units of an output: H, or R of projection.h. */
+int32_t ur_recurrent_units(struct ur_recurrent_shape shape);
 
 /* Gives the floats of scratch.packed. */
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape);

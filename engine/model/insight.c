@@ -85,20 +85,21 @@ static void take_step(const struct ur_model *model, struct ur_recurrent_shape sh
                       struct ur_recurrent_kept kept, size_t rows, size_t t, float *out)
 {
     const size_t hidden = (size_t)model->hidden;
-    const size_t block = (size_t)shape.rows * hidden;
+    const size_t units = (size_t)ur_recurrent_units(shape), n_rows = (size_t)shape.rows;
     const int32_t n_gates = model->cell == UR_CELL_RNN ? 0 : ur_recurrent_gates(model->cell);
     const size_t stride = (size_t)n_gates * hidden;
-    const float *gates = n_gates > 0 ? kept.gates + t * (size_t)shape.rows * stride : NULL;
+    const float *gates = n_gates > 0 ? kept.gates + t * n_rows * stride : NULL;
 
     for (int32_t k = 0; k < n_gates; k++) {
         const float *gate = gates + (size_t)k * hidden;
         *out++ = is_candidate(model->cell, k) ? spread_of(gate, rows, stride, hidden)
                                               : mean_of(gate, rows, stride, hidden);
     }
-    *out++ = spread_of(ur_recurrent_output(shape, kept) + t * block, rows, hidden, hidden);
+    *out++ =
+        spread_of(ur_recurrent_output(shape, kept) + t * n_rows * units, rows, units, units);
     if (model->cell == UR_CELL_LSTM) {
         const size_t now = shape.reversed ? t : t + 1;
-        *out = spread_of(kept.c + now * block, rows, hidden, hidden);
+        *out = spread_of(kept.c + now * n_rows * hidden, rows, hidden, hidden);
     }
 }
 

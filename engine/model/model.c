@@ -12,11 +12,12 @@
 #include "model/workspace.h"
 
 /* Where a tensor stands among those of its layer and direction; the dense layer's are last. */
-enum { LAYER_W, LAYER_U, LAYER_B, LAYER_BN };
+enum { LAYER_W, LAYER_U, LAYER_B, LAYER_BN, LAYER_P = LAYER_BN }; /* GRUs have no P */
 
 enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
-                             const struct ur_data_shape *shape, struct ur_error *error)
+                             const struct ur_data_shape *data, struct ur_error *error)
 {
+    const struct ur_data_shape seen = ur_shape_scanned(data, spec->model.scan), *shape = &seen;
     memset(model, 0, sizeof *model);
     if (shape->steps < 1 || shape->steps > UR_MAX_STEPS_PER_ROW || spec->train.shard_rows < 1 ||
         spec->train.shard_rows > UR_MAX_SHARD_ROWS)
@@ -25,13 +26,14 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
             "Sequences of %d steps in shards of %d rows are outside 1..%d and 1..%d.",
             (int)shape->steps, (int)spec->train.shard_rows, UR_MAX_STEPS_PER_ROW,
             UR_MAX_SHARD_ROWS);
-    const enum ur_status status = ur_params_build(&model->params, spec, shape, error);
+    const enum ur_status status = ur_params_build(&model->params, spec, data, error);
     if (status != UR_OK)
         return status;
 
     model->steps = shape->steps;
     model->width = shape->width;
     model->classes = shape->classes;
+    model->series = shape->series != 0;
     model->hidden = spec->model.hidden;
     model->shard_rows = spec->train.shard_rows;
     model->layers = spec->model.layers;
@@ -39,6 +41,9 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
     model->cell = (enum ur_cell)spec->model.cell;
     model->activation = (enum ur_activation)spec->model.activation;
     model->readout = (enum ur_readout)spec->model.readout;
+    model->projection = spec->model.projection;
+    model->output = model->projection > 0 ? model->projection : model->hidden;
+    model->truncate = spec->train.truncate_bptt;
     model->dropout = spec->model.dropout;
     model->seed = (uint64_t)spec->train.seed;
     return UR_OK;
@@ -47,7 +52,8 @@ enum ur_status ur_model_init(struct ur_model *model, const struct ur_spec *spec,
 /* Where the tensors of a layer's direction begin in the table. */
 static int32_t first_tensor(const struct ur_model *model, int32_t layer, int32_t direction)
 {
-    const int32_t each = model->cell == UR_CELL_GRU ? LAYER_BN + 1 : LAYER_B + 1;
+    const bool four = model->cell == UR_CELL_GRU || model->projection > 0;
+    const int32_t each = four ? LAYER_P + 1 : LAYER_B + 1;
     return (layer * model->directions + direction) * each;
 }
 
@@ -71,6 +77,7 @@ static struct ur_bidir layer_of(const struct ur_model *model, const float *weigh
 {
     struct ur_bidir bidir = {.shape = ur_model_layer_shape(model, layer),
                              .directions = model->directions};
+    bidir.shape.lengths = workspace->lengths;
     for (int32_t d = 0; d < model->directions; d++) {
         const int32_t first = first_tensor(model, layer, d);
         struct ur_recurrent_weights *w = &bidir.weights[d];
@@ -79,6 +86,8 @@ static struct ur_bidir layer_of(const struct ur_model *model, const float *weigh
         w->b = tensor_in(model, weights, first + LAYER_B);
         if (model->cell == UR_CELL_GRU)
             w->bn = tensor_in(model, weights, first + LAYER_BN);
+        if (model->projection > 0)
+            w->p = tensor_in(model, weights, first + LAYER_P);
         bidir.kept[d] = workspace->ws_layers[layer][d];
     }
     return bidir;
@@ -92,7 +101,8 @@ gradients_of(const struct ur_model *model, float *gradients, int32_t layer, int3
         .dw = gradients + first[LAYER_W].offset,
         .du = gradients + first[LAYER_U].offset,
         .db = gradients + first[LAYER_B].offset,
-        .dbn = model->cell == UR_CELL_GRU ? gradients + first[LAYER_BN].offset : NULL};
+        .dbn = model->cell == UR_CELL_GRU ? gradients + first[LAYER_BN].offset : NULL,
+        .dp = model->projection > 0 ? gradients + first[LAYER_P].offset : NULL};
 }
 
 static struct ur_recurrent_scratch layer_scratch(const struct ur_workspace *workspace)
@@ -100,7 +110,8 @@ static struct ur_recurrent_scratch layer_scratch(const struct ur_workspace *work
     return (struct ur_recurrent_scratch){.packed = workspace->scratch_packed,
                                          .dgates = workspace->scratch_dgates,
                                          .dh = workspace->scratch_dh,
-                                         .dc = workspace->scratch_dc};
+                                         .dc = workspace->scratch_dc,
+                                         .dm = workspace->scratch_dm};
 }
 
 /* What a layer reads: x, or what the layer below hands on. */
@@ -131,7 +142,7 @@ static void drop_forward(const struct ur_model *model, const struct ur_workspace
         .samples = workspace->samples,
     };
     const struct ur_dropout_shape shape = {layer + 1 < model->layers ? model->steps : 1,
-                                           model->shard_rows, model->hidden};
+                                           model->shard_rows, model->output};
     ur_dropout_draw(&dropout, shape, dropped->kept);
     ur_dropout_apply(dropped->y, y, dropped->kept, model->dropout,
                      ur_model_dropped_floats(model, layer));
@@ -150,25 +161,34 @@ static void drop_backward(const struct ur_model *model, const struct ur_workspac
 static struct ur_dense_shape dense_shape(const struct ur_model *model)
 {
     return (struct ur_dense_shape){
-        .rows = model->shard_rows, .inputs = model->hidden, .outputs = model->classes};
+        .rows = model->shard_rows, .inputs = model->output, .outputs = model->classes};
 }
 
 /* Floats of one step's h. */
 static size_t block_floats(const struct ur_model *model)
 {
-    return (size_t)model->shard_rows * (size_t)model->hidden;
+    return (size_t)model->shard_rows * (size_t)model->output;
 }
 
 /* Floats of the rows of dense.W that one direction meets. */
 static size_t dense_part(const struct ur_model *model)
 {
-    return (size_t)model->hidden * (size_t)model->classes;
+    return (size_t)model->output * (size_t)model->classes;
 }
 
 /* A direction ends at the last step, or, reading backwards, at the first. */
 static bool reads_first(const struct ur_model *model, int32_t direction)
 {
     return model->readout == UR_READOUT_FINAL && direction == 1;
+}
+
+static struct ur_readout_rows readout_rows(const struct ur_model *model,
+                                           const struct ur_workspace *workspace)
+{
+    return (struct ur_readout_rows){.lengths = workspace->lengths,
+                                    .steps = model->steps,
+                                    .rows = (size_t)model->shard_rows,
+                                    .hidden = (size_t)model->output};
 }
 
 static void readout_forward(const struct ur_model *model, float *out, const float *y,
@@ -193,6 +213,20 @@ static void readout_forward(const struct ur_model *model, float *out, const floa
     }
 }
 
+/* The same where rows end at steps of their own; all of them begin at step 0. */
+static void readout_forward_rows(const struct ur_model *model, float *out, const float *y,
+                                 int32_t direction, struct ur_readout_rows of)
+{
+    if (reads_first(model, direction))
+        ur_readout_first_forward(out, y, block_floats(model));
+    else if (model->readout == UR_READOUT_MEAN)
+        ur_readout_mean_forward_rows(out, y, of);
+    else if (model->readout == UR_READOUT_MAX)
+        ur_readout_max_forward_rows(out, y, of);
+    else
+        ur_readout_last_forward_rows(out, y, of);
+}
+
 /* Gives the gradient of the top layer's output y in one direction. */
 static struct ur_output_gradient readout_backward(const struct ur_model *model,
                                                   const struct ur_workspace *workspace,
@@ -201,6 +235,8 @@ static struct ur_output_gradient readout_backward(const struct ur_model *model,
     float *dout = workspace->scratch_dreadout[direction];
     const size_t block = block_floats(model);
 
+    if (model->readout == UR_READOUT_MEAN && workspace->lengths != NULL)
+        return ur_readout_mean_backward_rows(dout, readout_rows(model, workspace));
     if (model->readout == UR_READOUT_MEAN)
         return ur_readout_mean_backward(dout, model->steps, block);
     if (model->readout == UR_READOUT_MAX)
@@ -209,6 +245,8 @@ static struct ur_output_gradient readout_backward(const struct ur_model *model,
                                        block);
     if (reads_first(model, direction))
         return ur_readout_first_backward(dout);
+    if (workspace->lengths != NULL)
+        return ur_readout_last_backward_rows(dout, model->steps);
     return ur_readout_last_backward(dout, model->steps);
 }
 
@@ -260,7 +298,11 @@ static void forward(const struct ur_model *model, const float *weights, const fl
             drop_forward(model, workspace, k, d, y.parts[d]);
     }
     for (int32_t d = 0; d < model->directions; d++) {
-        readout_forward(model, workspace->ws_readout[d], y.parts[d], d);
+        if (workspace->lengths != NULL)
+            readout_forward_rows(model, workspace->ws_readout[d], y.parts[d], d,
+                                 readout_rows(model, workspace));
+        else
+            readout_forward(model, workspace->ws_readout[d], y.parts[d], d);
         if (workspace->dropping)
             drop_forward(model, workspace, top, d, workspace->ws_readout[d]);
     }

@@ -5,7 +5,7 @@
  *
  * Shapes (T time outermost, B = shard_rows, padded rows have weight zero):
  *     x [T][B][I]   logits [B][C]   labels [B]   row_weights [B]   gradients as the tensor
- * table Cost: three GEMM passes over T*B rows; no allocation, no I/O, no lock. Errors: none
+ * table; of series also lengths [B]: what x holds past a row's length changes nothing. Cost: three GEMM passes over T*B rows; no allocation, no I/O, no lock. Errors: none
  * once planned. Ownership: the caller owns all memory; workspaces are carved from an arena.
  * Threads: a model is read-only and shared; a workspace belongs to one thread at a time.
  * Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997, with the forget
@@ -14,6 +14,7 @@
 #ifndef UNROLL_MODEL_MODEL_H
 #define UNROLL_MODEL_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,11 +27,15 @@ struct ur_model {
     struct ur_params params;
     int32_t steps, width, hidden, classes, shard_rows;
     int32_t layers, directions;
+    bool series;        /* rows have lengths of their own */
+    int32_t projection; /* 0: none */
+    int32_t output;     /* R: units that one direction of a layer hands on, H or projection */
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
-    double dropout; /* of what each layer hands on; 0: none */
-    uint64_t seed;  /* of its masks */
+    int32_t truncate; /* time steps in a block of back-propagation; 0: all */
+    double dropout;   /* of what each layer hands on; 0: none */
+    uint64_t seed;    /* of its masks */
 };
 
 struct ur_workspace; /* workspace.h */

@@ -5,7 +5,8 @@
  *
  * Shapes: W [I][G*H]  U [H][G*H]  b [G*H]  dense.W [D*H][C]  dense.b [C], row-major float32,
  * gates in the order i f g o (LSTM, G = 4) or r z n (GRU, G = 3; bn [H] is its recurrent bias
- * of n); an RNN has G = 1. D directions; above the first layer I = D*H, forward first.
+ * of n); an RNN has G = 1. D directions; above the first layer I = D*H, forward first. With a
+ * projection to R units, P [H][R], and R stands for H in U's rows, dense.W's and that I.
  * Format: one float array; tensor k occupies [offset, offset + count). Offsets are multiples of
  * 16 floats; the padding stays zero, in gradients and optimizer state too. Every array of
  * parameters (weights, gradients, the optimizer's moments) has this one layout.
@@ -23,13 +24,20 @@
 #include "unroll/spec.h"
 #include "unroll/status.h"
 
-enum ur_tensor_init { UR_TENSOR_ZERO, UR_TENSOR_GLOROT, UR_TENSOR_NORMAL, UR_TENSOR_LSTM_BIAS };
+enum ur_tensor_init {
+    UR_TENSOR_ZERO,
+    UR_TENSOR_GLOROT,
+    UR_TENSOR_NORMAL,
+    UR_TENSOR_LSTM_BIAS,
+    UR_TENSOR_ORTHOGONAL,
+    UR_TENSOR_UNIFORM
+};
 
 enum { UR_TENSOR_NAME_BYTES = 48, UR_TENSOR_MAX_RANK = 2, UR_TENSOR_ALIGN_FLOATS = 16 };
 
 struct ur_tensor {
     char name[UR_TENSOR_NAME_BYTES]; /* "layer0.forward.W", "layer0.forward.U",
-                                        "layer0.forward.b", "layer0.forward.bn",
+                                        "layer0.forward.b", "layer0.forward.bn", "layer0.forward.P",
                                         "layer1.backward.W", "dense.W", "dense.b" */
     int32_t rank;
     int32_t dims[UR_TENSOR_MAX_RANK]; /* rows, columns; a vector has rank 1 */
@@ -37,7 +45,8 @@ struct ur_tensor {
     size_t count;                     /* floats */
     int32_t fan_in, fan_out;          /* of one gate's matrix, for the initialisers */
     enum ur_tensor_init init;
-    float constant; /* LSTM_BIAS: the forget gate's bias */
+    float constant; /* LSTM_BIAS: the forget gate's bias; UNIFORM: the largest magnitude */
+    size_t twice;   /* UNIFORM: that many from the start are the sum of two draws */
 };
 
 struct ur_params {

@@ -2,7 +2,7 @@
  * All memory of one shard in flight: `ws_` is kept from forward to backward, `scratch_` may be
  * overwritten by whoever comes next.
  *
- * Shapes: as each field says; layers are counted from the one that reads x. An array that the
+ * Shapes: as each field says, R being H or the units of a projection; layers are counted from the one that reads x. An array that the
  * cell does not have takes no memory (layers/recurrent.h). Ownership: carved from an arena,
  * freed with it. Threads: one at a time.
  */
@@ -29,17 +29,19 @@ struct ur_workspace {
     uint32_t *epochs;   /* [B]        whose masks dropout draws; NULL without it, as is */
     uint32_t *samples;  /* [B]        all that follows from it */
     bool dropping;      /* the last forward was one of training, with dropout */
+    int32_t *lengths;   /* [B]        of series: 1..T; NULL for images, which are all of T */
     struct ur_recurrent_kept ws_layers[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
-    float *ws_readout[UR_MAX_DIRECTIONS]; /* [B][H]     what the dense layer reads */
-    /* of each layer's y [T][B][H], and in the top layer's place of the readout [B][H] */
+    float *ws_readout[UR_MAX_DIRECTIONS]; /* [B][R]     what the dense layer reads */
+    /* of each layer's y [T][B][R], and in the top layer's place of the readout [B][R] */
     struct ur_dropped ws_dropped[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
     float *logits;                              /* [B][C] */
     float *dlogits;                             /* [B][C] */
     float *scratch_dgates;                      /* [T][B][GH] */
-    float *scratch_dh;                          /* [B][H] */
+    float *scratch_dh;                          /* [B][H], projected [T][B][R] */
     float *scratch_dc;                          /* [B][H] */
-    float *scratch_dreadout[UR_MAX_DIRECTIONS]; /* [B][H] */
-    float *scratch_dy[2][UR_MAX_DIRECTIONS];    /* [T][B][H] of a layer and of the one below, by
+    float *scratch_dm;                          /* [B][H]     with a projection */
+    float *scratch_dreadout[UR_MAX_DIRECTIONS]; /* [B][R] */
+    float *scratch_dy[2][UR_MAX_DIRECTIONS];    /* [T][B][R] of a layer and of the one below, by
                                                 turns; only as many as are needed */
     double *squares;       /* [layers][D][T] or NULL: where backward leaves the squares of dL/dh
                         (layers/recurrent.h); the caller's memory */

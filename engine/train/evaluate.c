@@ -44,8 +44,8 @@ static void run_shard(const struct sweep *sweep, int32_t shard, struct ur_worksp
     int32_t rows = model->shard_rows;
     ur_batch_fill_split(sweep->subject.order, sweep->subject.dataset, (int)sweep->split,
                         shard * rows, rows, workspace->x, workspace->labels,
-                        workspace->row_weights);
-    ur_model_forward(model, sweep->team->weights, workspace->x, workspace);
+                        workspace->row_weights, workspace->lengths);
+    ur_model_forward(model, ur_team_result(sweep->team), workspace->x, workspace);
     sweep->sums[shard] =
         ur_model_loss(model, workspace->labels, workspace->row_weights, 1.0F, workspace);
     for (int32_t row = 0; row < rows; row++) {

@@ -25,6 +25,11 @@ static bool is_duration(double seconds)
     return isfinite(seconds) && seconds >= 0;
 }
 
+struct ur_history ur_history_start(void)
+{
+    return (struct ur_history){.plateau = ur_plateau_start(), .stopping = ur_stopping_start()};
+}
+
 void ur_history_encode(const struct ur_history *history, unsigned char bytes[UR_HISTORY_BYTES])
 {
     struct ur_writer writer = ur_writer_of(bytes, UR_HISTORY_BYTES);
@@ -35,6 +40,11 @@ void ur_history_encode(const struct ur_history *history, unsigned char bytes[UR_
     ur_write_f64(&writer, history->seconds);
     ur_write_f64(&writer, history->step_seconds);
     ur_write_f64(&writer, history->epoch_seconds);
+    ur_write_f64(&writer, history->plateau.factor);
+    ur_write_f64(&writer, history->plateau.best);
+    ur_write_u32(&writer, (uint32_t)history->plateau.waited);
+    ur_write_f64(&writer, history->stopping.best);
+    ur_write_u32(&writer, (uint32_t)history->stopping.waited);
     assert(!writer.failed && writer.used == UR_HISTORY_BYTES);
 }
 
@@ -49,6 +59,13 @@ enum ur_status ur_history_decode(struct ur_history *history, const unsigned char
     history->seconds = ur_read_f64(&reader);
     history->step_seconds = ur_read_f64(&reader);
     history->epoch_seconds = ur_read_f64(&reader);
+    history->plateau.factor = ur_read_f64(&reader);
+    history->plateau.best = ur_read_f64(&reader);
+    history->plateau.waited = (int32_t)ur_read_u32(&reader);
+    history->stopping.best = ur_read_f64(&reader);
+    history->stopping.waited = (int32_t)ur_read_u32(&reader);
+    good = good && ur_plateau_possible(&history->plateau) &&
+           ur_stopping_possible(&history->stopping);
     good = good && ur_reader_done(&reader) && history->epoch >= 0;
     good = good && is_duration(history->seconds) && is_duration(history->step_seconds) &&
            is_duration(history->epoch_seconds);

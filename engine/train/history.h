@@ -1,6 +1,7 @@
 /*
- * What a run sums over an epoch and over its whole life, besides weights: the HISTORY section
- * of a checkpoint, so that a resumed run reports the same means.
+ * What a run sums over an epoch and over its whole life, and what it waits for, besides
+ * weights: the HISTORY section of a checkpoint, so that a resumed run reports the same means
+ * and decides the same.
  *
  * Format: little-endian, UR_HISTORY_BYTES; docs/training.md has the bytes. Errors:
  * UR_BAD_CHECKPOINT for another version or length, or a number that cannot be. Ownership: no
@@ -11,10 +12,12 @@
 
 #include <stdint.h>
 
+#include "train/plateau.h"
+#include "train/stopping.h"
 #include "unroll/checkpoint_fmt.h"
 #include "unroll/status.h"
 
-enum { UR_HISTORY_VERSION = 1, UR_HISTORY_BYTES = 72 };
+enum { UR_HISTORY_VERSION = 2, UR_HISTORY_BYTES = 104 };
 
 /* Sums over minibatches. */
 struct ur_history_sums {
@@ -30,7 +33,12 @@ struct ur_history {
     double seconds;              /* of training, with evaluations and checkpoints in between */
     double step_seconds;         /* inside steps */
     double epoch_seconds;        /* the value of seconds when the running epoch began */
+    struct ur_plateau plateau;
+    struct ur_stopping stopping;
 };
+
+/* Gives the history of a run that has done nothing. */
+struct ur_history ur_history_start(void);
 
 void ur_history_encode(const struct ur_history *history, unsigned char bytes[UR_HISTORY_BYTES]);
 enum ur_status ur_history_decode(struct ur_history *history, const unsigned char *bytes,

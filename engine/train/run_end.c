@@ -32,7 +32,7 @@ static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
     result->seconds = run->history.seconds;
     result->images_per_second = images / fmax(run->history.step_seconds, 1e-6);
     result->classes = run->dataset.shape.classes;
-    ur_params_digest(&run->model.params, run->team.weights, result->weights_sha256);
+    ur_params_digest(&run->model.params, ur_team_result(&run->team), result->weights_sha256);
     return UR_OK;
 }
 

@@ -118,11 +118,14 @@ enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error)
                                      .validation_accuracy = (float)run->validation.accuracy,
                                      .seconds =
                                          (float)(history->seconds - history->epoch_seconds)};
-    ur_params_digest(&run->model.params, run->team.weights, record.weights_sha256);
+    ur_params_digest(&run->model.params, ur_team_result(&run->team), record.weights_sha256);
     history->last = history->sums;
     history->sums = (struct ur_history_sums){0};
     history->epoch = record.epoch;
     history->epoch_seconds = history->seconds;
+    ur_plateau_advance(&history->plateau, run->request->spec, run->validation.loss);
+    ur_stopping_advance(&history->stopping, run->request->spec, run->validation.accuracy);
+    run->team.rate_factor = history->plateau.factor;
     run->observer->epoch(run->observer->context, &record);
     return keep_if_best(run, error);
 }

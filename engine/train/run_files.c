@@ -17,6 +17,7 @@ static struct ur_checkpoint_content content_of(const struct ur_run *run,
         .weights = run->team.weights,
         .adam_m = run->team.first_moment,
         .adam_v = run->team.second_moment,
+        .ema = run->team.mean,
         .history = history,
         .history_bytes = UR_HISTORY_BYTES,
     };
@@ -58,7 +59,7 @@ void ur_run_files_remove(const char *folder)
 static void tell(const struct ur_run *run, enum ur_checkpoint_kind kind, size_t bytes)
 {
     struct ur_record_checkpoint record = {.step = run->info.step, .kind = kind, .bytes = bytes};
-    ur_copy(record.weights_sha256, sizeof record.weights_sha256, run->info.weights_sha256);
+    ur_params_digest(&run->model.params, ur_team_result(&run->team), record.weights_sha256);
     run->observer->checkpoint(run->observer->context, &record);
 }
 
@@ -66,7 +67,6 @@ static enum ur_status save(struct ur_run *run, const char *name, bool keep_previ
                            enum ur_checkpoint_kind kind, struct ur_error *error)
 {
     unsigned char history[UR_HISTORY_BYTES];
-    ur_params_digest(&run->model.params, run->team.weights, run->info.weights_sha256);
     run->info.seconds = run->history.seconds;
     ur_history_encode(&run->history, history);
     struct ur_checkpoint_content content = content_of(run, history);
@@ -101,10 +101,10 @@ enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
 {
     struct ur_checkpoint_content content = content_of(run, NULL);
     content.kind = UR_FILE_MODEL;
-    content.adam_m = content.adam_v = NULL;
+    content.weights = ur_team_result(&run->team);
+    content.adam_m = content.adam_v = content.ema = NULL;
     content.history_bytes = 0;
     content.report_json = report_json;
-    ur_params_digest(&run->model.params, run->team.weights, content.info.weights_sha256);
     size_t bytes = ur_checkpoint_bytes(&content);
     unsigned char *buffer = malloc(bytes);
     if (buffer == NULL)
@@ -113,7 +113,6 @@ enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
     enum ur_status status = ur_checkpoint_write(run->request->folder, UR_FILE_FINAL, false,
                                                 &content, buffer, bytes, error);
     free(buffer);
-    run->info = content.info;
     if (status == UR_OK)
         tell(run, UR_CHECKPOINT_MODEL, bytes);
     return status;
@@ -146,7 +145,7 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
 {
     struct ur_spec spec;
     if (file->kind != UR_FILE_CHECKPOINT || file->adam_m == NULL || file->adam_v == NULL ||
-        file->history == NULL)
+        (file->ema != NULL) != (run->team.mean != NULL) || file->history == NULL)
         return ur_fail(error, UR_BAD_CHECKPOINT, "The file is no checkpoint to resume from.");
     if (ur_spec_parse(&spec, file->spec_json, file->spec_bytes, NULL, NULL) != UR_OK)
         return ur_fail(error, UR_CONFLICT,
@@ -183,6 +182,8 @@ static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_f
     if (status == UR_OK)
         status =
             ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment, error);
+    if (status == UR_OK && run->team.mean != NULL)
+        status = ur_checkpoint_unpack(file, params, file->ema, run->team.mean, error);
     if (status == UR_OK)
         status = ur_history_decode(&run->history, file->history, file->history_bytes, error);
     if (status != UR_OK)
@@ -192,6 +193,7 @@ static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_f
     if (strcmp(digest, file->info.weights_sha256) != 0)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint's weights do not have the digest that it names.");
+    run->team.rate_factor = run->history.plateau.factor;
     run->info.step = file->info.step;
     run->info.best_validation_accuracy = file->info.best_validation_accuracy;
     run->info.best_step = file->info.best_step;

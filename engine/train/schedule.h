@@ -7,6 +7,7 @@
  *
  *     warm-up      f(0) t / W                   while t <= W; K is steps where W takes them all
  *     constant     f(k) = 1
+ *     plateau      f(k) = 1; the rate's factor on top of it is train/plateau.h's
  *     step         f(k) = gamma^floor(k / step_size)
  *     exponential  f(k) = gamma^(k / step_size)
  *     cosine       f(k) = min_factor + (1 - min_factor) (1 + cos(pi k / K)) / 2

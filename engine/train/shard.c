@@ -10,7 +10,7 @@ struct ur_shard_sums ur_shard_train(const struct ur_shard_job *job, int32_t shar
 {
     int32_t rows = job->model->shard_rows;
     ur_batch_fill(job->order, job->dataset, job->step, shard * rows, rows, workspace->x,
-                  workspace->labels, workspace->row_weights);
+                  workspace->labels, workspace->row_weights, workspace->lengths);
     if (job->model->dropout > 0.0)
         ur_batch_places(job->order, job->step, shard * rows, rows, workspace->epochs,
                         workspace->samples);

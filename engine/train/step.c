@@ -13,6 +13,7 @@
 #include <omp.h>
 
 #include "train/clip.h"
+#include "train/ema.h"
 #include "train/optim.h"
 #include "train/reduce.h"
 #include "train/schedule.h"
@@ -29,6 +30,8 @@ static void carve_params(struct ur_team *team, size_t n_floats, struct ur_arena 
     team->weights = ur_arena_floats(arena, n_floats);
     team->first_moment = ur_arena_floats(arena, n_floats);
     team->second_moment = ur_arena_floats(arena, n_floats);
+    if (team->subject.spec->train.ema > 0)
+        team->mean = ur_arena_floats(arena, n_floats);
     for (int32_t shard = 0; shard < team->n_shards; shard++)
         team->gradients[shard] = ur_arena_floats(arena, n_floats);
 }
@@ -60,6 +63,7 @@ enum ur_status ur_team_init(struct ur_team *team, const struct ur_subject *subje
         .n_shards = ur_shard_count(spec->train.batch, spec->train.shard_rows),
         .n_chunks = ur_chunk_count(n_floats),
         .steps = ur_train_steps(spec, subject->order->n_train),
+        .rate_factor = 1,
     };
     team->threads = threads < team->n_shards ? threads : team->n_shards;
     struct ur_plan plan;
@@ -93,6 +97,11 @@ void ur_team_release(struct ur_team *team)
     free(team->shard_sums);
     free(team->squares);
     *team = (struct ur_team){0};
+}
+
+const float *ur_team_result(const struct ur_team *team)
+{
+    return team->mean != NULL ? team->mean : team->weights;
 }
 
 /* Adds up the step's sums in shard and chunk order and decides whether it may be applied. */
@@ -154,7 +163,8 @@ static void reduce_chunks(struct ur_team *team, struct chunks mine)
 }
 
 static void update_chunks(struct ur_team *team, struct chunks mine,
-                          const struct ur_update *update, double gradient_norm)
+                          const struct ur_update *update, const struct ur_ema *ema,
+                          double gradient_norm)
 {
     float factor = ur_clip_factor(gradient_norm, team->subject.spec->train.clip_norm);
     for (int32_t chunk = mine.begin; chunk < mine.end; chunk++) {
@@ -162,6 +172,8 @@ static void update_chunks(struct ur_team *team, struct chunks mine,
         size_t begin = ur_chunk_begin(chunk, team->subject.model->params.n_floats, &count);
         ur_update_apply(update, factor, team->gradients[0] + begin, team->weights + begin,
                         team->first_moment + begin, team->second_moment + begin, count);
+        if (team->mean != NULL)
+            ur_ema_apply(ema, team->weights + begin, team->mean + begin, count);
     }
 }
 
@@ -175,8 +187,9 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
                                      .step = step,
                                      .batch = spec->train.batch,
                                      .label_smoothing = (float)spec->train.label_smoothing};
-    const double rate = ur_schedule_rate(spec, team->steps, step + 1);
+    const double rate = team->rate_factor * ur_schedule_rate(spec, team->steps, step + 1);
     const struct ur_update update = ur_update_prepare(spec, rate, step + 1);
+    const struct ur_ema ema = ur_ema_prepare(spec->train.ema, step + 1);
     struct ur_step_outcome result = {0};
     int32_t next = 0; /* the first shard that nobody has taken */
     const bool look = ur_insight_is_due(&team->insight, step);
@@ -193,7 +206,7 @@ struct ur_step_outcome ur_step_run(struct ur_team *team, int32_t step)
 #pragma omp barrier
         struct ur_step_outcome outcome = judge(team, job.batch);
         if (outcome.applied)
-            update_chunks(team, mine, &update, outcome.gradient_norm);
+            update_chunks(team, mine, &update, &ema, outcome.gradient_norm);
         if (omp_get_thread_num() == 0)
             result = outcome;
     }

@@ -107,6 +107,7 @@ static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct u
 static enum ur_status begin(struct ur_run *run, size_t memory_bytes, struct ur_error *error)
 {
     bool found = false, fell_back = false;
+    run->history = ur_history_start();
     run->saved_step = -1;
     run->validation_step = -1;
     run->keep_previous = true;
@@ -119,6 +120,9 @@ static enum ur_status begin(struct ur_run *run, size_t memory_bytes, struct ur_e
         ur_run_files_remove(run->request->folder);
         ur_params_init(&run->model.params, (uint64_t)run->request->spec->train.seed,
                        run->team.weights);
+        if (run->team.mean != NULL)
+            memcpy(run->team.mean, run->team.weights,
+                   run->model.params.n_floats * sizeof *run->team.mean);
     }
     run->saved_us = ur_clock_us();
     run->origin_us = run->saved_us - (int64_t)(run->history.seconds * 1e6);

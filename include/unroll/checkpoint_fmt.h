@@ -15,6 +15,8 @@
  *     WEIGHTS   float32 little-endian, tensor after tensor in the tensor table's order
  *     ADAM_M    the same; a checkpoint only
  *     ADAM_V    the same; a checkpoint only
+ *     EMA       the same: the running mean of the weights, which is what answers; a checkpoint
+ *               of a job with /train/ema only. A model has it as its WEIGHTS.
  *     HISTORY   what the trainer sums over an epoch, so that a resumed epoch reports the same
  *               means; a checkpoint only
  *     REPORT    JSON; a model only

@@ -17,8 +17,10 @@ enum {
     UR_MAX_SHARD_ROWS = 256,     /* rows: past this a core's caches no longer hold a shard */
     UR_MAX_STEPS_PER_ROW = 4096, /* time steps of one sequence */
     UR_MAX_WIDTH = 4096,         /* values in one time step */
-    UR_MAX_CLASSES = 1000,       /* classes: a confusion matrix of them is 4 MB */
-    UR_MAX_THREADS = 256,        /* OpenMP threads of one worker */
+    UR_AUGMENT_MAX_SIDE = 128, /* pixels of an image that is augmented: its scratch lies on the
+                                  stack of a thread */
+    UR_MAX_CLASSES = 1000,     /* classes: a confusion matrix of them is 4 MB */
+    UR_MAX_THREADS = 256,      /* OpenMP threads of one worker */
     UR_MAX_TENSORS =
         256, /* rows of a tensor table: 8 layers x 2 directions x a dozen, and some */
 };

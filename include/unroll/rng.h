@@ -16,13 +16,14 @@
 /* What a number is for: two purposes never share a stream. Values are part of the numerics;
  * never renumber them. */
 enum ur_rng_purpose {
-    UR_RNG_INIT = 1,    /* initial weights: a = tensor index, c = element / 4 */
+    UR_RNG_INIT = 1,    /* initial weights: a = tensor index, b = which draw, c = element / 4 */
     UR_RNG_SHUFFLE = 2, /* order of samples: a = epoch */
     UR_RNG_SPLIT = 3,   /* validation split */
     UR_RNG_DROPOUT = 4, /* a = epoch, b = sample + 2^32 layer's output, c = unit / 4 */
     UR_RNG_AUGMENT = 5, /* a = epoch, b = sample */
     UR_RNG_DIGITS = 6,  /* built-in digits: a = split, b = index, c = draw */
     UR_RNG_TEST = 7,    /* tests only */
+    UR_RNG_SERIES = 16, /* built-in series: a = split, b = index, c = draw */
 };
 
 struct ur_rng_key {
@@ -40,6 +41,9 @@ float ur_rng_unit(uint32_t word);
 /* Turns two words into a standard normal number (Box and Muller, in double, rounded once; see
  * rng.c on its bits). */
 float ur_rng_normal(uint32_t word0, uint32_t word1);
+
+/* Gives the cosine of word / 2^32 turns, by the four operations alone. */
+float ur_rng_cosine(uint32_t word);
 
 /*
  * Gives element index of the epoch's permutation of 0..n-1 without storing it: a four-round

@@ -65,6 +65,8 @@ async function measureAll(plan, print) {
     const shape = { ...plan.shapes[0], batch };
     add(await ours("bench_infer", shape, 1, plan.seconds));
   }
+  if (plan.augment)
+    for (const line of (await run(path.join(programs, "bench_augment"), [])).stdout.trim().split("\n")) add(JSON.parse(line));
   if (plan.http) for await (const line of measureHttp(plan.seconds)) add(line);
   const closing = conclusions(lines);
   closing.forEach(print);

@@ -52,12 +52,12 @@ const readers = {
 
 /** Reads a command line; throws a UsageError. A shape's option turns the table into that one shape. */
 export function parse(words, cores = availableParallelism()) {
-  const plan = { shapes: full, threads: [], rounds: 3, seconds: undefined, infer: [1, 8, 64], http: true, table: false, file: null };
+  const plan = { shapes: full, threads: [], rounds: 3, seconds: undefined, infer: [1, 8, 64], augment: true, http: true, table: false, file: null };
   const changes = {};
   for (let i = 0; i < words.length; i++) {
     const name = words[i].replace(/^--/, "");
-    if (words[i] === "--quick") Object.assign(plan, { shapes: quick, infer: [1], http: false, seconds: 0.4, quick: true });
-    else if (words[i] === "--http") Object.assign(plan, { shapes: [], infer: [] });
+    if (words[i] === "--quick") Object.assign(plan, { shapes: quick, infer: [1], augment: false, http: false, seconds: 0.4, quick: true });
+    else if (words[i] === "--http") Object.assign(plan, { shapes: [], infer: [], augment: false });
     else if (words[i] === "--bidirectional") changes.bidirectional = true;
     else if (words[i] === "--table") {
       plan.table = true;
@@ -70,7 +70,7 @@ export function parse(words, cores = availableParallelism()) {
       else changes[name] = value;
     } else throw new UsageError(`${words[i]} is not understood`);
   }
-  if (Object.keys(changes).length > 0) Object.assign(plan, { shapes: [shape(changes)], infer: [1], http: false });
+  if (Object.keys(changes).length > 0) Object.assign(plan, { shapes: [shape(changes)], infer: [1], augment: false, http: false });
   if (plan.threads.length === 0) plan.threads = plan.quick || cores <= 2 ? [1, 2] : [1, 2, cores];
   plan.seconds ??= 0.8;
   return plan;

@@ -33,6 +33,8 @@ static void check_believed(const struct ur_checkpoint_file *file)
     check_view(file, file->tensors, file->tensors_bytes);
     check_view(file, file->weights, 4);
     require((file->kind == UR_FILE_CHECKPOINT) == (file->adam_m && file->adam_v));
+    check_view(file, ur_checkpoint_result(file), 4);
+    require(file->kind == UR_FILE_CHECKPOINT || !file->ema);
     require(ur_checkpoint_unpack(file, &params, file->weights, out, NULL) == UR_BAD_CHECKPOINT);
 }
 

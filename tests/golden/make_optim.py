@@ -10,6 +10,8 @@ Arrays:
     CASE/weights [STEPS][N]               after each step
     schedule/CASE/settings                steps warmup step_size gamma min_factor pct_start div final_div
     schedule/CASE/rates [steps]           of each step, for a learning rate of one
+    plateau/CASE/settings                 patience gamma min_factor
+    plateau/CASE/losses, rates [epochs]   of each epoch; the rate after it, for a learning rate of one
     smoothing/logits [B][C], labels [B]
     smoothing/K/share, loss, dlogits      of the mean over the rows
 """
@@ -49,6 +51,8 @@ SCHEDULES = [
     ("onecycle-down", 50, 0, 1000, 0.1, 0, 0.0, 10, 100),
     ("onecycle-warm", 60, 6, 1000, 0.1, 0, 0.4, 4, 50),
 ]
+# case, patience, gamma, min_factor
+PLATEAUS = [("some", 2, 0.5, 0.1), ("none", 0, 0.1, 0.0), ("floor", 1, 0.25, 0.2), ("long", 6, 0.1, 0.001)]
 
 
 def rounded(settings):
@@ -110,6 +114,16 @@ def rates(case, steps, warmup, step_size, gamma, min_factor, pct_start, div, fin
     return before + after
 
 
+def plateau(patience, gamma, min_factor, losses):
+    optim = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optim, factor=gamma, patience=patience, min_lr=min_factor, eps=0)
+    after = []
+    for loss in losses.tolist():
+        scheduler.step(loss)
+        after.append(optim.param_groups[0]["lr"])
+    return torch.tensor(after, dtype=torch.float64)
+
+
 def smoothing(logits, labels, share):
     logits = logits.clone().requires_grad_(True)
     loss = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=share)
@@ -127,6 +141,14 @@ def main():
     for case, *settings in SCHEDULES:
         arrays["schedule/" + case + "/settings"] = torch.tensor([float(value) for value in settings])
         arrays["schedule/" + case + "/rates"] = torch.tensor(rates(case, *rounded(settings)), dtype=torch.float64)
+    # Falling, flat with noise, a little lower than the threshold asks for, not a number, falling again.
+    flat = 0.5 + 0.02 * torch.rand(14, generator=torch.Generator().manual_seed(6))
+    losses = torch.cat([torch.linspace(2.3, 0.6, 8), flat, 0.5 - 1e-5 * torch.arange(8), torch.tensor([float("nan"), float("inf")]),
+                        0.5 - 0.02 * torch.arange(1, 9), torch.full((9,), 0.4)]).float()
+    for case, *settings in PLATEAUS:
+        arrays["plateau/" + case + "/settings"] = torch.tensor([float(value) for value in settings])
+        arrays["plateau/" + case + "/losses"] = losses
+        arrays["plateau/" + case + "/rates"] = plateau(*rounded(settings), losses)
     logits, labels = (3 * torch.randn(12, 7)).float().double(), torch.randint(7, (12,))
     arrays.update({"smoothing/logits": logits, "smoothing/labels": labels})
     for k, share in enumerate(rounded([0.0, 0.1, 0.5, 1.0])):

@@ -1,6 +1,7 @@
 /*
  * Every cell against PyTorch (make_cells.py), in one direction and both, in one layer and more:
- * logits, loss, every gradient, ten Adam steps. The batch of forty is cut into shards of 32
+ * logits, loss, every gradient, ten Adam steps; and projection and truncated back-propagation:
+ * the same without the Adam steps. The batch of forty is cut into shards of 32
  * rows as in training, so the second has 24 rows of padding.
  */
 #include <setjmp.h>
@@ -16,7 +17,7 @@
 #include "train/optim.h"
 #include "unroll/wire.h"
 
-enum { SHARD_ROWS = 32, MAX_SHARDS = 2, MAX_ARRAYS = 1024, ADAM_STEPS = 10 };
+enum { SHARD_ROWS = 32, MAX_SHARDS = 2, MAX_ARRAYS = 2048, ADAM_STEPS = 10 };
 
 struct array {
     char name[64];
@@ -64,6 +65,7 @@ static int read_golden(void **state)
     (void)state;
     read_file(UR_SOURCE_DIR "/tests/golden/lstm.golden");
     read_file(UR_SOURCE_DIR "/tests/golden/cells.golden");
+    read_file(UR_SOURCE_DIR "/tests/golden/layers.golden");
     return 0;
 }
 
@@ -144,6 +146,10 @@ static void start(struct run *run, const char *name)
         run->spec.model.activation = (int32_t)shape[7];
         run->spec.model.bidirectional = (int32_t)shape[8];
         run->spec.model.layers = (int32_t)shape[9];
+    }
+    if (find(name, "", "shape")->count > 10) {
+        run->spec.model.projection = (int32_t)shape[10];
+        run->spec.train.truncate_bptt = (int32_t)shape[11];
     }
     run->spec.train.shard_rows = SHARD_ROWS;
     assert_int_equal(ur_model_init(&run->model, &run->spec, &run->shape, NULL), UR_OK);
@@ -253,7 +259,8 @@ static void check_case(const char *name)
     struct run run;
     start(&run, name);
     check_forward_and_gradients(&run);
-    check_adam(&run);
+    if (find(name, "", "shape")->count <= 10)
+        check_adam(&run);
     ur_arena_release(&run.arena);
 }
 
@@ -315,6 +322,18 @@ static void test_three_layers_and_every_readout(void **state)
     assert_int_equal(check_cases("gru-three-"), 4);
 }
 
+static void test_projection(void **state)
+{
+    (void)state;
+    assert_int_equal(check_cases("projection-"), 4);
+}
+
+static void test_truncated_back_propagation(void **state)
+{
+    (void)state;
+    assert_int_equal(check_cases("truncate-"), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +344,8 @@ int main(void)
         cmocka_unit_test(test_rnn),
         cmocka_unit_test(test_gru),
         cmocka_unit_test(test_three_layers_and_every_readout),
+        cmocka_unit_test(test_projection),
+        cmocka_unit_test(test_truncated_back_propagation),
     };
     return cmocka_run_group_tests(tests, read_golden, free_golden);
 }

@@ -9,6 +9,7 @@
 
 #include "model/loss.h"
 #include "train/optim.h"
+#include "train/plateau.h"
 #include "train/schedule.h"
 
 enum { STEPS = 10, COUNT = 24, ROWS = 12, CLASSES = 7 };
@@ -133,6 +134,39 @@ static void test_schedules(void **state)
         check_schedule(cases[k]);
 }
 
+enum { EPOCHS = 49 };
+
+static void check_plateau(const char *name)
+{
+    char before[64];
+    snprintf(before, sizeof before, "plateau/%s", name);
+    const float *settings = numbers(before, "settings", 3);
+    const float *losses = numbers(before, "losses", EPOCHS);
+    const float *want = numbers(before, "rates", EPOCHS);
+
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.train.schedule = UR_SCHEDULE_PLATEAU;
+    spec.train.patience = (int32_t)settings[0];
+    spec.train.gamma = (double)settings[1];
+    spec.train.min_factor = (double)settings[2];
+    struct ur_plateau plateau = ur_plateau_start();
+    for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
+        const double truth = (double)want[epoch];
+        ur_plateau_advance(&plateau, &spec, (double)losses[epoch]);
+        assert_near(before, epoch, plateau.factor, truth, 1e-7 * truth);
+    }
+    assert_true(plateau.factor < 1); /* it did move */
+}
+
+static void test_plateau(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"some", "none", "floor", "long"};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        check_plateau(cases[k]);
+}
+
 static void test_label_smoothing(void **state)
 {
     (void)state;
@@ -163,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_optimizers),
         cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_plateau),
         cmocka_unit_test(test_label_smoothing),
     };
     return cmocka_run_group_tests(tests, read_golden, free_golden);

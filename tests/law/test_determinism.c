@@ -11,10 +11,10 @@
 
 /* Three hundred steps with an epoch every dozen: much to lose, and many checkpoints. */
 static const char spec_json[] =
-    "{\"dataset\":\"digits\",\"data\":{\"count\":600},"
+    "{\"dataset\":\"digits\",\"data\":{\"count\":600,\"fresh\":true},"
     "\"model\":{\"hidden\":24},"
     "\"train\":{\"steps\":300,\"batch\":48,\"shard_rows\":16,\"validation\":100,"
-    "\"clip_norm\":1,\"optimizer\":{\"learning_rate\":0.005}},"
+    "\"clip_norm\":1,\"augment\":{},\"optimizer\":{\"learning_rate\":0.005}},"
     "\"run\":{\"checkpoint_s\":1,\"display_every\":1}}";
 
 static struct ur_test_folder folder;
@@ -106,7 +106,7 @@ static void test_threads_give_one_digest_for_every_network(void **state)
     static const char *const models[] = {
         "\"cell\":\"rnn\",\"hidden\":12",
         "\"cell\":\"gru\",\"hidden\":12,\"readout\":\"mean\"",
-        "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\"",
+        "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\",\"scan\":\"columns\"",
         ("\"cell\":\"gru\",\"bidirectional\":true,\"layers\":3,\"hidden\":9,"
          "\"readout\":\"max\""),
     };

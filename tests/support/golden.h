@@ -17,7 +17,7 @@
 
 #include "unroll/wire.h"
 
-enum { UR_GOLDEN_MAX_ARRAYS = 128, UR_GOLDEN_MAX_BYTES = 300000 };
+enum { UR_GOLDEN_MAX_ARRAYS = 1024, UR_GOLDEN_MAX_BYTES = 300000 };
 
 struct ur_golden_array {
     char name[64];
@@ -74,7 +74,7 @@ static inline void ur_golden_release(struct ur_golden *golden)
 static inline const struct ur_golden_array *
 ur_golden_find(const struct ur_golden *golden, const char *before, const char *after)
 {
-    char name[64];
+    char name[160];
     snprintf(name, sizeof name, "%s%s%s", before, before[0] != '\0' ? "/" : "", after);
     for (uint32_t k = 0; k < golden->count; k++)
         if (strcmp(golden->items[k].name, name) == 0)

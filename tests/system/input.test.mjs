@@ -12,7 +12,7 @@ const idx = (bytes, ...dims) => {
   dims.forEach((n, at) => head.writeUInt32BE(n, 4 + 4 * at));
   return Buffer.concat([head, Buffer.from(bytes)]);
 };
-const images = (n) => idx(Uint8Array.from({ length: n * 64 }, (_, i) => (i * 37) % 256), n, 8, 8);
+const images = (n, width = 8) => idx(Uint8Array.from({ length: n * 8 * width }, (_, i) => (i * 37) % 256), n, 8, width);
 const labels = (n, of = 4) => idx(Uint8Array.from({ length: n }, (_, i) => i % of), n);
 const good = () => ({
   "train-images-idx3-ubyte.gz": gzipSync(images(200)),
@@ -29,8 +29,11 @@ const broken = {
   rubbish: { "train-labels-idx1-ubyte.gz": Buffer.from("this is no gzip") },
 };
 
+// Too large to be augmented, and fine else.
+const wide = { "train-images-idx3-ubyte.gz": gzipSync(images(200, 129)), "t10k-images-idx3-ubyte": images(40, 129) };
+
 const folder = temporary();
-for (const [name, files] of Object.entries({ fine: {}, ...broken })) {
+for (const [name, files] of Object.entries({ fine: {}, wide, ...broken })) {
   mkdirSync(path.join(folder, name));
   for (const [file, bytes] of Object.entries({ ...good(), ...files })) writeFileSync(path.join(folder, name, file), bytes);
 }
@@ -109,7 +112,7 @@ test("a missing data set names those there are", async () => {
 test("data sets that are damaged say what is wrong, before a job is taken", async () => {
   const settled = await until("the data sets to be looked at", async () => {
     const { items } = (await daemon.api("GET", "/v1/datasets")).body;
-    return items.every((item) => ["ready", "damaged"].includes(item.state)) && items.length === 8 && items;
+    return items.every((item) => ["ready", "damaged"].includes(item.state)) && items.length === 9 && items;
   });
   const said = {
     truncated: /gzip|ends|short|bytes/, beyond: /label 4 is 4|label \d+ is \d+/, lying: /must be|larger|bytes/, short: /bytes|short|ends/,
@@ -124,6 +127,8 @@ test("data sets that are damaged say what is wrong, before a job is taken", asyn
   const fine = settled.find((item) => item.name === "fine");
   assert.deepEqual([fine.steps, fine.width, fine.classes, fine.n_train, fine.n_test], [8, 8, 4, 200, 40]);
   await refused(smallJob({ top: { dataset: "fine" }, train: { validation: 200 } }), 422, "invalid-spec", ["/train/validation"]);
+  const large = await refused(smallJob({ top: { dataset: "wide" }, train: { validation: 0, augment: {} } }), 422, "invalid-spec", ["/train/augment"]);
+  assert.match(large.detail, /128 x 128 pixels.*8 x 129/);
 });
 
 test("a job too big for the machine is told the numbers", async () => {

@@ -79,6 +79,23 @@ test('what was typed becomes what the schema wants; what cannot be read goes on 
   assert.equal(toText(['a', 'b']), 'a, b');
 });
 
+test('an object that may be null is switched on and off, and its members switch it on', () => {
+  const shift = { type: 'number', default: 1.5 };
+  const group = { type: ['object', 'null'], default: null, properties: { shift } };
+  const fields = fieldsOf({ properties: { train: { type: 'object', properties: { augment: group } } } });
+  assert.deepEqual(fields.map((field) => field.pointer), ['/train/augment', '/train/augment/shift']);
+  assert.deepEqual([toText(null), toText({ shift: 1 })], ['', 'on']);
+  const spec = { train: { augment: null } };
+  setAt(spec, '/train/augment/shift', undefined);
+  assert.deepEqual(spec, { train: { augment: null } }, 'a field that was emptied switches nothing on');
+  setAt(spec, '/train/augment', fromText(group, 'on'));
+  assert.deepEqual(spec, { train: { augment: {} } });
+  setAt(spec, '/train/augment', fromText(group, 'off'));
+  assert.deepEqual(spec, { train: {} });
+  setAt(spec, '/train/augment/shift', 3);
+  assert.deepEqual(spec, { train: { augment: { shift: 3 } } });
+});
+
 test('numbers as people read them', () => {
   assert.deepEqual([count(1234567), count(null), count(undefined)], ['1,234,567', '–', '–']);
   assert.deepEqual([percent(0.9741, 2), percent(null)], ['97.41 %', '–']);

@@ -8,16 +8,25 @@
 /** @typedef {{ pointer: string, schema: Schema }} Field */
 
 /**
- * Every field that has more than one possible value, in the schema's order.
+ * An object that may be null is a switch before it is a group of fields: on is an object, off is
+ * none.
+ * @param {Schema} schema
+ */
+export const isSwitch = (schema) => !!schema.properties && [schema.type].flat().includes("null");
+
+/**
+ * Every field that has more than one possible value, in the schema's order; a group that may be
+ * null comes first as a field of its own.
  * @param {Schema} schema
  * @param {string} [pointer]
  * @returns {Field[]}
  */
 export function fieldsOf(schema, pointer = "") {
   if (schema.properties) {
-    return Object.entries(schema.properties).flatMap(([name, part]) =>
+    const members = Object.entries(schema.properties).flatMap(([name, part]) =>
       fieldsOf(part, `${pointer}/${name}`),
     );
+    return isSwitch(schema) ? [{ pointer, schema }, ...members] : members;
   }
   return "const" in schema || pointer === "" ? [] : [{ pointer, schema }];
 }
@@ -38,14 +47,23 @@ export function setAt(spec, pointer, value) {
   const names = pointer.slice(1).split("/");
   const last = /** @type {string} */ (names.pop());
   let part = spec;
-  for (const name of names) part = part[name] ??= {};
+  for (const name of names) {
+    if (value === undefined && part[name] == null) return;
+    part = part[name] ??= {};
+  }
   if (value === undefined) delete part[last];
   else part[last] = value;
 }
 
 /** @param {any} value */
 export const toText = (value) =>
-  value == null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
+  value == null
+    ? ""
+    : Array.isArray(value)
+      ? value.join(", ")
+      : typeof value === "object"
+        ? "on"
+        : String(value);
 
 /**
  * What was typed, as the schema wants it. What cannot be read goes to the daemon as it is: it
@@ -57,6 +75,7 @@ export function fromText(schema, text) {
   const types = [schema.type].flat();
   const trimmed = text.trim();
   if (trimmed === "") return undefined;
+  if (isSwitch(schema)) return trimmed === "on" ? {} : undefined;
   if (types.includes("array"))
     return trimmed
       .split(",")

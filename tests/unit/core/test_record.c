@@ -36,7 +36,8 @@ static const struct ur_record_confusion confusion = {2, UR_SPLIT_TEST, 2, counts
 static const struct ur_record_end ending = {
     UR_DIVERGED, 0, "The loss at step 3 is \xe2\x88\x9e.", "{\"state\":\"diverged\"}", 20};
 static const struct ur_record_insight insight = {30, "{\"step\":30}", 11};
-static const struct ur_record_dataset dataset = {"mnist", "idx", SHA, {28, 28, 10, 60000, 0}};
+static const struct ur_record_dataset dataset = {
+    "mnist", "idx", SHA, {28, 28, 10, 60000, 0, 0}};
 
 /* Decodes a frame of the given type and encodes what it read once more. */
 static enum ur_status again(uint16_t type, const struct ur_frame *frame,

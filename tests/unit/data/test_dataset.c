@@ -64,7 +64,7 @@ static void test_idx_set(void **state)
     assert_int_equal(open_named(&dataset, "tiny", folder.path, &error), UR_OK);
     assert_string_equal(dataset.name, "tiny");
     assert_string_equal(dataset.kind, "idx");
-    const struct ur_data_shape shape = {2, 3, 3, 6, 4};
+    const struct ur_data_shape shape = {2, 3, 3, 6, 4, 0};
     assert_memory_equal(&dataset.shape, &shape, sizeof shape);
     assert_int_equal(dataset.train_x[35], 35);
     assert_int_equal(dataset.test_x[8], 1);
@@ -138,18 +138,19 @@ static void test_search_order(void **state)
     ur_dataset_close(&dataset);
 
     struct ur_dataset_entry entries[8];
-    assert_int_equal(ur_dataset_list(second.path, entries, 8), 3);
+    assert_int_equal(ur_dataset_list(second.path, entries, 8), 4);
     assert_string_equal(entries[0].name, "digits");
     assert_string_equal(entries[0].kind, "digits");
-    assert_string_equal(entries[1].name, "another");
-    assert_string_equal(entries[2].name, "tiny");
-    assert_string_equal(entries[2].kind, "idx");
+    assert_string_equal(entries[1].name, "series");
+    assert_string_equal(entries[2].name, "another");
+    assert_string_equal(entries[3].name, "tiny");
+    assert_string_equal(entries[3].kind, "idx");
     assert_int_equal(ur_dataset_list(second.path, entries, 2), 2);
     assert_int_equal(ur_dataset_list(second.path, entries, 0), 0);
 
     assert_int_equal(open_named(&dataset, "mnits", second.path, &error), UR_UNKNOWN_DATASET);
     says(&error, "\"mnits\"");
-    says(&error, "digits, another, tiny");
+    says(&error, "digits, series, another, tiny");
     unsetenv("UNROLL_DATASETS");
     assert_int_equal(open_named(&dataset, "tiny", NULL, &error), UR_UNKNOWN_DATASET);
     ur_test_folder_remove(&first);
@@ -305,7 +306,7 @@ static void test_digits(void **state)
                                          .progress = note_progress,
                                          .context = &done};
     assert_int_equal(ur_dataset_open(&dataset, &request, &error), UR_OK);
-    const struct ur_data_shape shape = {28, 28, 10, 1200, 200};
+    const struct ur_data_shape shape = {28, 28, 10, 1200, 200, 0};
     assert_memory_equal(&dataset.shape, &shape, sizeof shape);
     assert_string_equal(dataset.kind, "digits");
     assert_true(done == 1);

@@ -5,7 +5,7 @@
 #include "model_file.h"
 #include "pictures.h"
 
-static const struct ur_data_shape shape = {28, 28, 10, 100, 10};
+static const struct ur_data_shape shape = {28, 28, 10, 100, 10, 0};
 static struct ur_test_folder folder;
 static char model_path[UR_TEST_PATH_BYTES], digit_path[UR_TEST_PATH_BYTES],
     blank_path[UR_TEST_PATH_BYTES], seen_path[UR_TEST_PATH_BYTES];

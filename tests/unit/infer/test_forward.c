@@ -16,8 +16,8 @@ enum { PICTURES = 9, MAX_PIXELS = 28 * 28, CLASSES = 10 };
 
 static uint8_t pictures[PICTURES * MAX_PIXELS];
 
-static const struct ur_data_shape mnist = {28, 28, CLASSES, 100, 10};
-static const struct ur_data_shape small = {7, 5, 3, 100, 10};
+static const struct ur_data_shape mnist = {28, 28, CLASSES, 100, 10, 0};
+static const struct ur_data_shape small = {7, 5, 3, 100, 10, 0};
 
 static double sigmoid(double value)
 {
@@ -124,11 +124,14 @@ static void check_training(const struct ur_spec *spec)
     ur_workspace_carve(&workspace, &model, &planner);
     assert_int_equal(ur_arena_init(&arena, planner.used, NULL), UR_OK);
     ur_workspace_carve(&workspace, &model, &arena);
+    const bool columns = spec->model.scan == UR_SCAN_COLUMNS;
     for (int32_t t = 0; t < 28; t++)
         for (int32_t row = 0; row < PICTURES; row++)
-            for (int32_t k = 0; k < 28; k++)
+            for (int32_t k = 0; k < 28; k++) {
+                const int32_t pixel = columns ? k * 28 + t : t * 28 + k;
                 workspace.x[(t * model.shard_rows + row) * 28 + k] =
-                    (float)pictures[row * MAX_PIXELS + t * 28 + k] / 255.0f;
+                    (float)pictures[row * MAX_PIXELS + pixel] / 255.0f;
+            }
     ur_model_forward(&model, file.weights, workspace.x, &workspace);
     load(&forward, &file, PICTURES);
     ur_forward_logits(&forward, pictures, PICTURES, logits);
@@ -137,17 +140,6 @@ static void check_training(const struct ur_spec *spec)
     ur_forward_release(&forward);
     ur_arena_release(&arena);
     model_file_free(&file);
-}
-
-static void test_against_training(void **state)
-{
-    (void)state;
-    struct ur_spec spec;
-    ur_spec_defaults(&spec);
-    spec.model.hidden = 64;
-    check_training(&spec);
-    spec.model.readout = UR_READOUT_MEAN;
-    check_training(&spec);
 }
 
 static void check_company(const struct ur_spec *spec)
@@ -166,6 +158,57 @@ static void check_company(const struct ur_spec *spec)
     }
     ur_forward_release(&forward);
     model_file_free(&model);
+}
+
+static void test_against_training(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 64;
+    check_training(&spec);
+    spec.model.readout = UR_READOUT_MEAN;
+    check_training(&spec);
+    spec.model.scan = UR_SCAN_COLUMNS;
+    check_training(&spec);
+    check_company(&spec);
+}
+
+/* A picture by columns is the transposed one by rows, to the bit; this one is not square. */
+static void test_columns_are_transposed_rows(void **state)
+{
+    (void)state;
+    const struct ur_data_shape turned = {small.width, small.steps, small.classes, 100, 10, 0};
+    const int32_t pixels = small.steps * small.width;
+    struct model_file by_rows, by_columns;
+    struct ur_forward rows, columns;
+    struct ur_spec spec;
+    uint8_t transposed[PICTURES * MAX_PIXELS];
+    float expected[PICTURES * CLASSES], got[PICTURES * CLASSES];
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 9;
+    spec.model.bidirectional = 1;
+    model_file_of(&by_rows, &spec, turned, 3);
+    spec.model.scan = UR_SCAN_COLUMNS;
+    model_file_of(&by_columns, &spec, small, 3);
+    load(&rows, &by_rows, PICTURES);
+    load(&columns, &by_columns, PICTURES);
+    assert_string_equal(rows.weights_sha256, columns.weights_sha256);
+    assert_int_equal(columns.picture_height, small.steps);
+    assert_int_equal(columns.picture_width, small.width);
+    assert_int_equal(columns.steps, small.width);
+    for (int32_t n = 0; n < PICTURES; n++)
+        for (int32_t k = 0; k < pixels; k++) {
+            const int32_t y = k / small.width, x = k % small.width;
+            transposed[n * pixels + x * small.steps + y] = pictures[n * pixels + k];
+        }
+    ur_forward_logits(&rows, transposed, PICTURES, expected);
+    ur_forward_logits(&columns, pictures, PICTURES, got);
+    assert_memory_equal(got, expected, sizeof(float) * PICTURES * (size_t)small.classes);
+    ur_forward_release(&rows);
+    ur_forward_release(&columns);
+    model_file_free(&by_rows);
+    model_file_free(&by_columns);
 }
 
 static void test_company_changes_no_bit(void **state)
@@ -191,6 +234,8 @@ static void test_every_network(void **state)
         spec.model.bidirectional = k / 3 % 2;
         spec.model.readout = k / 6 % 4;
         spec.model.layers = 1 + k % 4;
+        spec.model.projection = spec.model.cell == UR_CELL_LSTM && k % 2 == 0 ? 5 : 0;
+        spec.model.dropout = 0.3; /* of training alone */
         check_training(&spec);
         check_company(&spec);
     }
@@ -204,6 +249,45 @@ static void expect_bad(const unsigned char *bytes, size_t n_bytes)
     assert_int_equal(error.status, UR_BAD_MODEL);
     assert_true(error.detail[0] != '\0');
     assert_null(forward.arena.base);
+}
+
+/* A checkpoint of a job with a running mean: that, and not the weights, is what answers. */
+static void test_the_running_mean_answers(void **state)
+{
+    (void)state;
+    struct model_file model;
+    struct ur_forward forward;
+    struct ur_checkpoint_file parsed;
+    char digest[UR_SHA256_HEX_BYTES];
+    const struct ur_data_shape shape = {3, 4, 2, 10, 10, 0};
+    model_file_make(&model, 2, shape, UR_READOUT_LAST, 1);
+    unsigned char *copy = malloc(model.n_bytes);
+    memcpy(copy, model.bytes, model.n_bytes);
+    assert_int_equal(ur_checkpoint_parse(&parsed, copy, model.n_bytes, NULL), UR_OK);
+    float *zeros = calloc(model.params.n_floats, sizeof *zeros);
+    char *spec_json = strndup(parsed.spec_json, parsed.spec_bytes);
+    const struct ur_checkpoint_content content = {.kind = UR_FILE_CHECKPOINT,
+                                                  .spec_json = spec_json,
+                                                  .info = parsed.info,
+                                                  .params = &model.params,
+                                                  .weights = zeros,
+                                                  .adam_m = zeros,
+                                                  .adam_v = zeros,
+                                                  .ema = model.weights};
+    const size_t n_bytes = ur_checkpoint_bytes(&content);
+    unsigned char *bytes = malloc(n_bytes);
+    assert_int_equal(ur_checkpoint_encode(&content, bytes, NULL), UR_OK);
+    assert_int_equal(ur_forward_load(&forward, bytes, n_bytes, 1, NULL), UR_OK);
+    ur_params_digest(&model.params, model.weights, digest);
+    assert_string_equal(forward.weights_sha256, digest);
+    assert_memory_equal(forward.arena.base, model.weights,
+                        model.params.n_floats * sizeof(float));
+    ur_forward_release(&forward);
+    ur_checkpoint_close(&parsed);
+    free(bytes);
+    free(zeros);
+    free(spec_json);
+    model_file_free(&model);
 }
 
 static void test_truncated_anywhere(void **state)
@@ -263,8 +347,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_twin_in_double),
         cmocka_unit_test(test_against_training),
+        cmocka_unit_test(test_columns_are_transposed_rows),
         cmocka_unit_test(test_company_changes_no_bit),
         cmocka_unit_test(test_every_network),
+        cmocka_unit_test(test_the_running_mean_answers),
         cmocka_unit_test(test_truncated_anywhere),
         cmocka_unit_test(test_lies_about_shapes),
         cmocka_unit_test(test_release_accepts_nothing),

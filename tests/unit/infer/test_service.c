@@ -8,7 +8,7 @@
 
 enum { SIDE = 28, PIXELS = SIDE * SIDE };
 
-static const struct ur_data_shape shape = {SIDE, SIDE, 10, 100, 10};
+static const struct ur_data_shape shape = {SIDE, SIDE, 10, 100, 10, 0};
 static struct ur_predict_answer answer;
 
 static struct bytes drawing(void)

@@ -18,7 +18,7 @@ enum { SMALL_FLOATS = 48, SMALL_BUFFER = 4096 };
 
 struct small_network {
     struct ur_params params;
-    float weights[SMALL_FLOATS], adam_m[SMALL_FLOATS], adam_v[SMALL_FLOATS];
+    float weights[SMALL_FLOATS], adam_m[SMALL_FLOATS], adam_v[SMALL_FLOATS], ema[SMALL_FLOATS];
     unsigned char history[5];
     struct ur_checkpoint_content content;
     unsigned char buffer[SMALL_BUFFER];
@@ -51,6 +51,7 @@ static inline void small_network_make(struct small_network *small,
             small->weights[at] = (float)version + (float)at / 7;
             small->adam_m[at] = -(float)at / 3;
             small->adam_v[at] = (float)at * 1e-30f;
+            small->ema[at] = (float)at / 11;
         }
     small->content = (struct ur_checkpoint_content){
         .kind = kind,
@@ -65,6 +66,7 @@ static inline void small_network_make(struct small_network *small,
         .weights = small->weights,
         .adam_m = small->adam_m,
         .adam_v = small->adam_v,
+        .ema = small->ema,
         .history = small->history,
         .history_bytes = sizeof small->history,
         .report_json = kind == UR_FILE_MODEL ? "{\"state\":\"succeeded\"}" : NULL};

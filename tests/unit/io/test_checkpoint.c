@@ -61,9 +61,9 @@ static void test_round_trip(void **state)
     ur_digest_hex(file.weights, small.params.n_parameters * sizeof(float), sha256);
     assert_string_equal(file.info.weights_sha256, sha256);
 
-    const unsigned char *packed[3] = {file.weights, file.adam_m, file.adam_v};
-    const float *expected[3] = {small.weights, small.adam_m, small.adam_v};
-    for (int a = 0; a < 3; a++) {
+    const unsigned char *packed[4] = {file.weights, file.adam_m, file.adam_v, file.ema};
+    const float *expected[4] = {small.weights, small.adam_m, small.adam_v, small.ema};
+    for (int a = 0; a < 4; a++) {
         float out[SMALL_FLOATS];
         memset(out, 0x7f, sizeof out); /* the padding must become zero */
         assert_int_equal(ur_checkpoint_unpack(&file, &small.params, packed[a], out, &error),
@@ -87,6 +87,8 @@ static void test_model_has_a_report_and_no_more(void **state)
     assert_int_equal(file.kind, UR_FILE_MODEL);
     assert_null(file.adam_m);
     assert_null(file.adam_v);
+    assert_null(file.ema);
+    assert_ptr_equal(ur_checkpoint_result(&file), file.weights);
     assert_null(file.history);
     assert_int_equal(file.report_bytes, strlen(small.content.report_json));
     assert_memory_equal(file.report_json, small.content.report_json, file.report_bytes);
@@ -97,6 +99,60 @@ static void test_model_has_a_report_and_no_more(void **state)
     const size_t longer = encode(&small, UR_FILE_CHECKPOINT);
     small.buffer[12] = UR_FILE_MODEL;
     assert_int_equal(parse(small.buffer, longer), UR_BAD_CHECKPOINT);
+}
+
+/* Gives a section another tag; both have seven bytes and a zero. */
+static void rename_section(unsigned char *bytes, const char *old, const char *new)
+{
+    unsigned char *entry = bytes + UR_CHECKPOINT_HEADER_BYTES;
+    while (memcmp(entry, old, 8) != 0)
+        entry += UR_CHECKPOINT_ENTRY_BYTES;
+    memcpy(entry, new, 8);
+}
+
+/* Only a checkpoint may have a running mean, and it answers where there is one. */
+static void test_a_running_mean_is_a_checkpoints_own(void **state)
+{
+    (void)state;
+    static struct small_network small;
+    struct ur_checkpoint_file file;
+    const size_t with = encode(&small, UR_FILE_CHECKPOINT);
+    unsigned char *bytes = malloc(with);
+    memcpy(bytes, small.buffer, with);
+    assert_int_equal(ur_checkpoint_parse(&file, bytes, with, NULL), UR_OK);
+    assert_non_null(file.ema);
+    assert_ptr_equal(ur_checkpoint_result(&file), file.ema);
+    ur_checkpoint_close(&file);
+
+    small.content.ema = NULL;
+    const size_t without = ur_checkpoint_bytes(&small.content);
+    assert_true(without < with);
+    bytes = malloc(without);
+    assert_int_equal(ur_checkpoint_encode(&small.content, bytes, NULL), UR_OK);
+    assert_int_equal(ur_checkpoint_parse(&file, bytes, without, NULL), UR_OK);
+    assert_null(file.ema);
+    ur_checkpoint_close(&file);
+
+    /* One of another length than the weights. */
+    encode(&small, UR_FILE_CHECKPOINT);
+    rename_section(small.buffer, "EMA\0\0\0\0", "FUTURE\0");
+    ur_test_reseal(small.buffer, with);
+    assert_int_equal(parse(small.buffer, with), UR_OK);
+    rename_section(small.buffer, "HISTORY", "EMA\0\0\0\0");
+    ur_test_reseal(small.buffer, with);
+    assert_int_equal(parse(small.buffer, with), UR_BAD_CHECKPOINT);
+
+    /* A model in which nothing else is wrong. */
+    encode(&small, UR_FILE_CHECKPOINT);
+    small.buffer[12] = UR_FILE_MODEL;
+    rename_section(small.buffer, "ADAM_M\0", "FUTURE1");
+    rename_section(small.buffer, "ADAM_V\0", "FUTURE2");
+    rename_section(small.buffer, "HISTORY", "FUTURE3");
+    ur_test_reseal(small.buffer, with);
+    assert_int_equal(parse(small.buffer, with), UR_BAD_CHECKPOINT);
+    rename_section(small.buffer, "EMA\0\0\0\0", "FUTURE4");
+    ur_test_reseal(small.buffer, with);
+    assert_int_equal(parse(small.buffer, with), UR_OK);
 }
 
 /* The size is planned before step 0, with digests not known yet, and must hold to the end. */
@@ -279,10 +335,10 @@ static void test_nothing_infinite_is_written(void **state)
     static struct small_network small;
     const struct ur_test_folder folder = ur_test_folder_make();
     char path[UR_TEST_PATH_BYTES];
-    for (int a = 0; a < 3; a++) {
+    for (int a = 0; a < 4; a++) {
         struct ur_error error = {.status = UR_OK};
         small_network_make(&small, UR_FILE_CHECKPOINT, 1);
-        float *arrays[3] = {small.weights, small.adam_m, small.adam_v};
+        float *arrays[4] = {small.weights, small.adam_m, small.adam_v, small.ema};
         arrays[a][small.params.items[2].offset + 3] = a == 1 ? NAN : -INFINITY;
         assert_int_equal(small_network_write(&small, folder.path, true, &error), UR_DIVERGED);
         assert_non_null(strstr(error.detail, "dense.W"));
@@ -297,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_model_has_a_report_and_no_more),
+        cmocka_unit_test(test_a_running_mean_is_a_checkpoints_own),
         cmocka_unit_test(test_size_does_not_depend_on_info),
         cmocka_unit_test(test_every_truncation_is_found),
         cmocka_unit_test(test_every_flipped_bit_is_found),

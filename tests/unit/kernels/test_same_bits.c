@@ -3,15 +3,16 @@
  * are compiled here once more, for the base machine (the bodies) and for AVX-512 (the wide
  * functions), and compared with the library's, which runs AVX2 where there is any.
  */
-#define UR_VECTOR_TARGET   "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"
-#define ur_exp             here_exp
-#define ur_sigmoid         here_sigmoid
-#define ur_tanh            here_tanh
-#define ur_vec_add         here_vec_add
-#define ur_vec_scale       here_vec_scale
-#define ur_vec_add_bias    here_vec_add_bias
-#define ur_vec_column_sums here_vec_column_sums
-#define ur_vec_squares     here_vec_squares
+#define UR_VECTOR_TARGET       "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"
+#define ur_exp                 here_exp
+#define ur_sigmoid             here_sigmoid
+#define ur_tanh                here_tanh
+#define ur_vec_add             here_vec_add
+#define ur_vec_scale           here_vec_scale
+#define ur_vec_add_bias        here_vec_add_bias
+#define ur_vec_column_sums     here_vec_column_sums
+#define ur_vec_squares         here_vec_squares
+#define ur_vec_column_sums_add here_vec_column_sums_add
 #include "kernels/activ.c"
 #include "kernels/vec.c"
 #undef ur_exp

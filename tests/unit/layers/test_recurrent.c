@@ -72,8 +72,8 @@ static float gates[T * B * G], h[(T + 1) * B * H], c[(T + 1) * B * H], tanh_c[T 
 static float dgates[T * B * G], dh[B * H], dc[B * H], packed[8 * H * G];
 
 static const struct ur_recurrent_shape shape = {.steps = T, .rows = B, .width = W, .hidden = H};
-static const struct ur_recurrent_weights layer = {weights, weights + W *G,
-                                                  weights + W *G + H *G, NULL};
+static const struct ur_recurrent_weights layer = {
+    .w = weights, .u = weights + W * G, .b = weights + W * G + H * G};
 static const struct ur_recurrent_kept kept = {gates, h, c, tanh_c, NULL};
 static const struct ur_recurrent_input input = {{twin.x, NULL}};
 static const struct ur_recurrent_scratch scratch = {
@@ -127,7 +127,7 @@ static void test_every_step_has_a_gradient(void **state)
     (void)state;
     set_up();
     check_forward();
-    check_backward((struct ur_output_gradient){twin.dy, B * H, 0, T});
+    check_backward((struct ur_output_gradient){twin.dy, B * H, 0, T, false});
 }
 
 static void test_late_steps_have_a_gradient(void **state)
@@ -137,7 +137,8 @@ static void test_late_steps_have_a_gradient(void **state)
     set_up();
     memset(twin.dy, 0, FIRST * B * H * sizeof *twin.dy);
     check_forward();
-    check_backward((struct ur_output_gradient){twin.dy + FIRST * B * H, B * H, FIRST, T});
+    check_backward(
+        (struct ur_output_gradient){twin.dy + FIRST * B * H, B * H, FIRST, T, false});
 }
 
 static void test_one_block_serves_every_step(void **state)
@@ -147,7 +148,7 @@ static void test_one_block_serves_every_step(void **state)
     for (size_t t = 1; t < T; t++)
         memcpy(twin.dy + t * B * H, twin.dy, B * H * sizeof *twin.dy);
     check_forward();
-    check_backward((struct ur_output_gradient){twin.dy, 0, 0, T});
+    check_backward((struct ur_output_gradient){twin.dy, 0, 0, T, false});
 }
 
 int main(void)

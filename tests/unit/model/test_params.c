@@ -56,6 +56,34 @@ static void test_table(void **state)
     assert_null(ur_params_find(&params, "layer1.forward.W"));
 }
 
+static void test_table_of_a_projection(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int32_t rows, columns;
+    } expected[] = {
+        {"layer0.forward.W", 28, 400},  {"layer0.forward.U", 30, 400},
+        {"layer0.forward.P", 100, 30},  {"layer0.backward.P", 100, 30},
+        {"layer1.backward.W", 60, 400}, {"dense.W", 60, 10},
+    };
+    struct ur_params params;
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.hidden = 100;
+    spec.model.projection = 30;
+    spec.model.layers = 2;
+    spec.model.bidirectional = 1;
+    assert_int_equal(ur_params_build(&params, &spec, &images, NULL), UR_OK);
+    assert_int_equal(params.count, 18);
+    for (size_t k = 0; k < sizeof expected / sizeof expected[0]; k++) {
+        const struct ur_tensor *tensor = ur_params_find(&params, expected[k].name);
+        assert_non_null(tensor);
+        assert_int_equal(tensor->dims[0], expected[k].rows);
+        assert_int_equal(tensor->dims[1], expected[k].columns);
+    }
+}
+
 static void test_shapes_outside_the_limits(void **state)
 {
     (void)state;
@@ -142,6 +170,117 @@ static void test_normal(void **state)
     check_init(UR_INIT_NORMAL);
 }
 
+/* A network of each kind, initialised. */
+static float *start(struct ur_params *params, struct ur_spec spec)
+{
+    assert_int_equal(ur_params_build(params, &spec, &images, NULL), UR_OK);
+    float *weights = malloc(params->n_floats * sizeof *weights);
+    assert_non_null(weights);
+    ur_params_init(params, 7, weights);
+    return weights;
+}
+
+/* The rows of every gate's block are orthonormal, and no two blocks are one. */
+static void check_orthogonal(struct ur_spec spec, size_t gates)
+{
+    struct ur_params params;
+    spec.model.init = UR_INIT_ORTHOGONAL;
+    float *weights = start(&params, spec);
+    const struct ur_tensor *u = ur_params_find(&params, "layer0.forward.U");
+    const size_t hidden = (size_t)spec.model.hidden, rows = (size_t)u->dims[0];
+    const float *at = weights + u->offset;
+    assert_int_equal(u->dims[1], gates * hidden);
+    for (size_t g = 0; g < gates; g++)
+        for (size_t a = 0; a < rows; a++)
+            for (size_t b = 0; b <= a; b++) {
+                double sum = 0;
+                for (size_t k = g * hidden; k < (g + 1) * hidden; k++)
+                    sum +=
+                        (double)at[a * gates * hidden + k] * (double)at[b * gates * hidden + k];
+                assert_near(sum, a == b ? 1.0 : 0.0, 1e-6);
+            }
+    for (size_t g = 1; g < gates && hidden > 1; g++)
+        assert_true(at[0] != at[g * hidden]);
+    check_spread(ur_params_find(&params, "layer0.forward.W"), weights);
+    check_spread(ur_params_find(&params, "dense.W"), weights);
+    const struct ur_tensor *b = ur_params_find(&params, "layer0.forward.b");
+    assert_true(weights[b->offset] == 0.0f);
+    assert_true(gates != 4 || weights[b->offset + hidden] == 1.0f);
+    free(weights);
+}
+
+static void test_orthogonal(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    static const int32_t hidden[] = {1, 2, 31, 64};
+    for (size_t k = 0; k < 4; k++) {
+        spec.model.hidden = hidden[k];
+        spec.model.cell = UR_CELL_RNN;
+        check_orthogonal(spec, 1);
+        spec.model.cell = UR_CELL_GRU;
+        check_orthogonal(spec, 3);
+        spec.model.cell = UR_CELL_LSTM;
+        check_orthogonal(spec, 4);
+    }
+    spec.model.projection = 20;
+    check_orthogonal(spec, 4);
+}
+
+/* Even numbers in +-limit, or the sums of two of them. */
+static void check_even(const float *x, size_t n, double limit, bool sums)
+{
+    const struct moments m = measure(x, n);
+    const double variance = (sums ? 2.0 : 1.0) * limit * limit / 3.0;
+    assert_near(m.mean, 0.0, 5.0 * sqrt(variance / (double)n));
+    assert_near(m.square, variance, 5.0 * variance * sqrt(2.0 / (double)n));
+    assert_true(m.largest <= 1.000001 * limit * (sums ? 2.0 : 1.0));
+    assert_true(!sums || m.largest > limit);
+}
+
+static void check_pytorch(struct ur_spec spec, size_t sums, bool backward)
+{
+    struct ur_params params;
+    spec.model.init = UR_INIT_PYTORCH;
+    spec.model.forget_bias = 50.0; /* PyTorch has none */
+    float *weights = start(&params, spec);
+    for (int32_t k = 0; k < params.count; k++) {
+        const struct ur_tensor *tensor = &params.items[k];
+        const bool dense = strncmp(tensor->name, "dense.", 6) == 0;
+        const bool b = !dense && strcmp(strrchr(tensor->name, '.'), ".b") == 0;
+        const double inputs = ur_params_find(&params, "dense.W")->dims[0];
+        const double limit = 1.0 / sqrt(dense ? inputs : (double)spec.model.hidden);
+        const float *at = weights + tensor->offset;
+        if (b)
+            check_even(at, sums, limit, true);
+        if (!b)
+            check_even(at, tensor->count, limit, false);
+        else if (sums < tensor->count)
+            check_even(at + sums, tensor->count - sums, limit, false);
+    }
+    assert_true((ur_params_find(&params, "layer1.backward.W") != NULL) == backward);
+    free(weights);
+}
+
+static void test_pytorch(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    ur_spec_defaults(&spec);
+    spec.model.layers = 2;
+    spec.model.hidden = 96;
+    check_pytorch(spec, 4 * 96, false);
+    spec.model.projection = 40;
+    check_pytorch(spec, 4 * 96, false);
+    spec.model.projection = 0;
+    spec.model.bidirectional = 1;
+    spec.model.cell = UR_CELL_RNN;
+    check_pytorch(spec, 96, true);
+    spec.model.cell = UR_CELL_GRU;
+    check_pytorch(spec, 2 * 96, true);
+}
+
 static void test_digest_is_of_the_packed_weights(void **state)
 {
     (void)state;
@@ -174,9 +313,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_of_a_projection),
         cmocka_unit_test(test_shapes_outside_the_limits),
         cmocka_unit_test(test_glorot),
         cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_orthogonal),
+        cmocka_unit_test(test_pytorch),
         cmocka_unit_test(test_digest_is_of_the_packed_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,8 @@ static void check(const struct job *job)
     const size_t shards = (size_t)((job->spec.train.batch + job->spec.train.shard_rows - 1) /
                                    job->spec.train.shard_rows);
     struct ur_arena params = ur_arena_planner();
-    for (size_t k = 0; k < 3 + shards; k++)
+    const size_t means = job->spec.train.ema > 0;
+    for (size_t k = 0; k < 3 + means + shards; k++)
         ur_arena_floats(&params, model.params.n_floats);
     struct ur_arena work = ur_arena_planner();
     for (size_t k = 0; k < shards && k < (size_t)job->threads; k++)
@@ -47,10 +48,14 @@ static void check(const struct job *job)
     assert_int_equal(plan.n_parameters, model.params.n_parameters);
     assert_int_equal(plan.params_bytes, params.used);
     assert_int_equal(plan.work_bytes, work.used);
-    assert_int_equal(plan.data_bytes, (size_t)(job->shape.n_train + job->shape.n_test) *
-                                          (size_t)(job->shape.steps * job->shape.width + 2));
+    const int32_t values = job->shape.steps * job->shape.width;
+    assert_int_equal(plan.data_bytes,
+                     (size_t)(job->shape.n_train + job->shape.n_test) *
+                             (size_t)(job->shape.series ? 4 * values + 4 : values + 2) +
+                         (job->spec.data.fresh ? (size_t)job->shape.n_train * (size_t)values
+                                               : 0));
     /* A checkpoint and a model are put together in memory. */
-    assert_true(plan.base_bytes > 4 * model.params.n_floats * sizeof(float));
+    assert_true(plan.base_bytes > (4 + means) * model.params.n_floats * sizeof(float));
     assert_int_equal(plan.total_bytes,
                      plan.params_bytes + plan.work_bytes + plan.data_bytes + plan.base_bytes);
 }
@@ -85,12 +90,20 @@ static void test_plan_of_every_cell_and_stack(void **state)
         struct job job = small_job();
         job.spec.model.cell = k % 3;
         job.spec.model.bidirectional = k / 3 % 2;
+        job.spec.data.fresh = k / 3 % 2;
         job.spec.model.readout = k / 6 % 4;
         job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
         job.spec.model.dropout = k % 5 == 4 ? 0.5 : 0.0;
         job.spec.model.hidden = 1 + k * 5 % 23;
+        job.spec.train.ema = k % 5 == 0 ? 0.9 : 0;
         job.shape.width = 1 + k * 7 % 31;
+        if (job.spec.model.cell == UR_CELL_LSTM && k % 2 == 0)
+            job.spec.model.projection = job.spec.model.hidden * 2 / 3;
         job.shape.steps = 1 + k % 5;
+        job.spec.model.scan = k % 5 < 2 ? UR_SCAN_COLUMNS : UR_SCAN_ROWS;
+        check(&job);
+        job.shape.series = 1;
+        job.shape.n_train = k;
         check(&job);
     }
 }
@@ -102,8 +115,8 @@ static void test_largest_job_does_not_wrap_around(void **state)
     job.spec.model.hidden = UR_MAX_HIDDEN;
     job.spec.train.batch = UR_MAX_BATCH;
     job.spec.train.shard_rows = UR_MAX_SHARD_ROWS;
-    job.shape = (struct ur_data_shape){UR_MAX_STEPS_PER_ROW, UR_MAX_WIDTH, UR_MAX_CLASSES,
-                                       INT32_MAX, INT32_MAX};
+    job.shape = (struct ur_data_shape){
+        UR_MAX_STEPS_PER_ROW, UR_MAX_WIDTH, UR_MAX_CLASSES, INT32_MAX, INT32_MAX, 0};
     job.threads = UR_MAX_THREADS;
     struct ur_plan plan;
     assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, NULL),
@@ -130,6 +143,22 @@ static void test_every_size_has_a_limit(void **state)
                              UR_JOB_TOO_BIG);
             assert_non_null(strstr(error.detail, "1.."));
         }
+}
+
+static void test_a_projection_has_a_range(void **state)
+{
+    (void)state;
+    static const int32_t projections[] = {-1, 8, INT32_MAX, 3};
+    for (int k = 0; k < 4; k++) {
+        struct job job = small_job();
+        struct ur_plan plan;
+        struct ur_model model;
+        job.spec.model.projection = projections[k];
+        job.spec.model.cell = k == 3 ? UR_CELL_GRU : UR_CELL_LSTM;
+        assert_int_equal(ur_plan_job(&job.spec, &job.shape, job.threads, &plan, NULL),
+                         UR_JOB_TOO_BIG);
+        assert_int_equal(ur_model_init(&model, &job.spec, &job.shape, NULL), UR_JOB_TOO_BIG);
+    }
 }
 
 /* Gives whether the predictor would take the model of images and so many units. */
@@ -163,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_plan_of_every_cell_and_stack),
         cmocka_unit_test(test_largest_job_does_not_wrap_around),
         cmocka_unit_test(test_every_size_has_a_limit),
+        cmocka_unit_test(test_a_projection_has_a_range),
         cmocka_unit_test(test_a_model_that_cannot_be_asked_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

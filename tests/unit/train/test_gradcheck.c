@@ -113,6 +113,21 @@ static void test_every_cell_and_stack(void **state)
     }
 }
 
+static void test_projection(void **state)
+{
+    (void)state;
+    for (int32_t k = 0; k < 4; k++) {
+        struct ur_spec spec;
+        ur_spec_defaults(&spec);
+        spec.model.projection = k < 3 ? 6 : 1;
+        spec.model.layers = 1 + k % 3;
+        spec.model.bidirectional = k % 2;
+        spec.model.readout = k < 2 ? UR_READOUT_MEAN : UR_READOUT_FINAL;
+        spec.model.dropout = k == 2 ? 0.4 : 0.0;
+        check_spec(spec);
+    }
+}
+
 /* With its masks fixed by the samples, dropout has a gradient like everything else. */
 static void test_dropout(void **state)
 {
@@ -155,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_cell_and_stack),
+        cmocka_unit_test(test_projection),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_last),
         cmocka_unit_test(test_mean),

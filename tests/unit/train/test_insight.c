@@ -66,6 +66,7 @@ static void test_threads_change_nothing_and_the_plan_holds(void **state)
         spec.model.cell = k % 3;
         spec.model.bidirectional = k / 3 % 2;
         spec.model.layers = 1 + k / 6;
+        spec.model.projection = spec.model.cell == UR_CELL_LSTM ? k / 3 % 2 * 5 : 0;
         spec.model.readout = UR_READOUT_MEAN;
         struct tiny *one = tiny_open(&spec, 1), *three = tiny_open(&spec, 3);
         for (int32_t step = 0; step < 3; step++) {

@@ -329,6 +329,90 @@ static void test_every_optimizer_resumes_to_the_same_bits(void **state)
     }
 }
 
+/* Weights that hardly move: after the first epoch no loss is lower by enough. */
+static void test_a_plateau_lowers_the_rate(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    spec.train.learning_rate = 1e-7;
+    spec.train.schedule = UR_SCHEDULE_PLATEAU;
+    spec.train.patience = 0;
+    spec.train.gamma = 0.5;
+    spec.train.min_factor = 0.3;
+    struct witness *undisturbed = expected(&spec);
+    const int32_t until[] = {25, 38, 40};
+    const double factors[] = {1, 0.5, 0.3};
+    for (int i = 0, part = 0; i < STEPS; i++) {
+        part += i == until[part];
+        const double want = 1e-7 * factors[part], got = undisturbed->points[i].learning_rate;
+        assert_true(fabs(got - want) <= 1e-6 * want);
+    }
+    const int32_t moments[] = {13, 25, 30, 38, 39};
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        struct witness *witness = calloc(1, sizeof *witness);
+        witness->command = UR_COMMAND_SUSPEND;
+        witness->at_step = moments[i];
+        assert_int_equal(run(&spec, false, 2, witness), UR_INTERRUPTED);
+        ur_train_result_release(&witness->result);
+        witness->command = UR_COMMAND_NONE;
+        assert_int_equal(run(&spec, true, 1, witness), UR_OK);
+        for (int k = 0; k < witness->n_points; k++)
+            assert_true(witness->points[k].learning_rate ==
+                        undisturbed->points[moments[i] + k].learning_rate);
+        assert_same_end(witness, undisturbed);
+        release(witness);
+    }
+    release(undisturbed);
+}
+
+/* The mean decides nothing about the weights that training goes on from; it is what is scored
+ * and kept, and it comes back from a checkpoint to the bit. */
+static void test_a_running_mean_is_kept_and_resumed(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    struct ur_checkpoint_file file = {0};
+    small_spec(&spec);
+    struct witness *without = expected(&spec);
+    spec.train.ema = 0.9;
+    struct witness *undisturbed = expected(&spec);
+    for (int i = 0; i < STEPS; i++)
+        assert_true(undisturbed->points[i].loss == without->points[i].loss);
+    assert_string_not_equal(undisturbed->result.weights_sha256, without->result.weights_sha256);
+    assert_true(undisturbed->result.test.loss != without->result.test.loss);
+    assert_string_equal(undisturbed->epochs[3].weights_sha256,
+                        undisturbed->result.weights_sha256);
+
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "last.ckpt", NULL), UR_OK);
+    assert_string_equal(file.info.weights_sha256, without->result.weights_sha256);
+    assert_non_null(file.ema);
+    ur_checkpoint_close(&file);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "model.unroll", NULL), UR_OK);
+    assert_string_equal(file.info.weights_sha256, undisturbed->result.weights_sha256);
+    assert_null(file.ema);
+    ur_checkpoint_close(&file);
+
+    const int32_t moments[] = {0, 1, 13, 20, 39, STEPS};
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        struct witness *witness = calloc(1, sizeof *witness);
+        witness->command = UR_COMMAND_SUSPEND;
+        witness->at_step = moments[i];
+        assert_int_equal(run(&spec, false, 3, witness), UR_INTERRUPTED);
+        assert_int_equal(ur_checkpoint_open(&file, folder.path, "last.ckpt", NULL), UR_OK);
+        /* It begins as the initial weights. */
+        assert_int_equal(memcmp(file.ema, file.weights, 1000) == 0, moments[i] == 0);
+        ur_checkpoint_close(&file);
+        ur_train_result_release(&witness->result);
+        witness->command = UR_COMMAND_NONE;
+        assert_int_equal(run(&spec, true, 1, witness), UR_OK);
+        assert_same_end(witness, undisturbed);
+        release(witness);
+    }
+    release(undisturbed);
+    release(without);
+}
+
 /* An evaluation at the end of an epoch, and each of those at the very end. */
 static void test_suspended_while_evaluating_it_ends_the_same(void **state)
 {
@@ -743,6 +827,8 @@ int main(void)
         RUN_TEST(test_the_model_file_is_what_was_learnt),
         RUN_TEST(test_suspended_anywhere_it_ends_the_same),
         RUN_TEST(test_every_optimizer_resumes_to_the_same_bits),
+        RUN_TEST(test_a_plateau_lowers_the_rate),
+        RUN_TEST(test_a_running_mean_is_kept_and_resumed),
         RUN_TEST(test_suspended_while_evaluating_it_ends_the_same),
         RUN_TEST(test_a_finished_run_can_be_resumed),
         RUN_TEST(test_a_damaged_checkpoint_falls_back),

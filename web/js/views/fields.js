@@ -1,7 +1,7 @@
 // One field of the form, drawn from its JSON Schema.
 
 import { html } from "../html.js";
-import { hintOf, labelOf, toText } from "../schema.js";
+import { hintOf, isSwitch, labelOf, toText } from "../schema.js";
 
 /** @typedef {import("../schema.js").Schema} Schema */
 /** @typedef {import("../schema.js").Field} Field */
@@ -17,6 +17,12 @@ import { hintOf, labelOf, toText } from "../schema.js";
  * @property {(text: string) => void} onChange
  */
 
+/** What there is to choose from; null where a value is typed. @param {Schema} schema */
+function choicesOf(schema) {
+  if (isSwitch(schema)) return ["off", "on"];
+  return schema.enum ?? ([schema.type].flat().includes("boolean") ? ["false", "true"] : null);
+}
+
 /** @param {ControlProps} props */
 function Control({ id, schema, value, described, bad, list, onChange }) {
   const common = {
@@ -27,11 +33,10 @@ function Control({ id, schema, value, described, bad, list, onChange }) {
     onInput: (/** @type {any} */ event) => onChange(event.currentTarget.value),
   };
   const standard = toText(schema.default);
-  const choices =
-    schema.enum ?? ([schema.type].flat().includes("boolean") ? ["false", "true"] : null);
+  const choices = choicesOf(schema);
   if (choices) {
     return html`
-      <select ...${common} value=${value || standard}>
+      <select ...${common} value=${value || standard || choices[0]}>
         ${choices.map((/** @type {string} */ name) => html`<option value=${name}>${name}</option>`)}
       </select>
     `;

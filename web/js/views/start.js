@@ -4,7 +4,7 @@ import { Component } from "/vendor/preact/dist/preact.mjs";
 import { html } from "../html.js";
 import { loadForm, startJob } from "../actions.js";
 import { count } from "../format.js";
-import { fieldsOf, fromText, setAt, toText, valueAt } from "../schema.js";
+import { fieldsOf, fromText, isSwitch, setAt, toText, valueAt } from "../schema.js";
 import { state, update } from "../state.js";
 import { FieldView } from "./fields.js";
 import { Button, Skeleton } from "./parts.js";
@@ -134,15 +134,22 @@ export class Start extends Component {
   }
 
   /** @param {string} pointer */
+  original(pointer) {
+    return toText(valueAt(this.state.base, pointer));
+  }
+
+  /** @param {string} pointer */
   text(pointer) {
-    return this.state.edits[pointer] ?? toText(valueAt(this.state.base, pointer));
+    return this.state.edits[pointer] ?? this.original(pointer);
   }
 
   spec() {
     const spec = structuredClone(this.state.base);
     for (const { pointer, schema } of fieldsOf(state.schema.value)) {
       const text = this.state.edits[pointer];
-      if (text !== undefined) setAt(spec, pointer, fromText(schema, text));
+      const untouched =
+        text === undefined || (isSwitch(schema) && text === this.original(pointer));
+      if (!untouched) setAt(spec, pointer, fromText(schema, text));
     }
     return spec;
   }

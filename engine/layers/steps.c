@@ -1,0 +1,30 @@
+#include "layers/steps.h"
+
+#include <string.h>
+
+#include "kernels/vec.h"
+
+void ur_steps_clear_padding(struct ur_recurrent_shape shape, int32_t units, float *block,
+                            int32_t t)
+{
+    const size_t width = (size_t)units;
+    for (size_t row = 0; shape.lengths != NULL && row < (size_t)shape.rows; row++)
+        if (t >= shape.lengths[row])
+            memset(block + row * width, 0, width * sizeof *block);
+}
+
+void ur_steps_add_output(struct ur_recurrent_shape shape, int32_t units,
+                         struct ur_output_gradient output, float *dh, int32_t t)
+{
+    const size_t width = (size_t)units;
+    if (t < output.first || t >= output.end)
+        return;
+    const float *block = output.blocks + (size_t)(t - output.first) * output.stride;
+    if (!output.at_last) {
+        ur_vec_add(dh, block, (size_t)shape.rows * width);
+        return;
+    }
+    for (size_t row = 0; row < (size_t)shape.rows; row++)
+        if (t == shape.lengths[row] - 1)
+            ur_vec_add(dh + row * width, block + row * width, width);
+}
