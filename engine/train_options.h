@@ -13,10 +13,14 @@
 
 struct ur_train_options {
     const char *spec;     /* file with the job's specification */
-    const char *folder;   /* --out */
+    const char *folder;   /* --out; of a sheet: the file */
     const char *data_dir; /* NULL: none */
     const char *events;   /* file to append events to; NULL: none */
     const char *describe; /* name of a data set; NULL: train */
+    const char *sheet;    /* name of a data set to draw a sheet of; NULL: none */
+    int64_t seed;         /* of the sheet */
+    int32_t label;        /* class on the sheet; -1: all */
+    bool has_look;        /* --seed or --class was given */
     int32_t threads;      /* 0: as the spec says */
     bool resume;
     bool lines;
