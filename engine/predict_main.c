@@ -286,6 +286,8 @@ static enum ur_status name_pictures(struct session *session, struct ur_error *er
     const struct ur_forward *forward = &session->forward;
     enum ur_status status = ur_forward_load(&session->forward, session->model.bytes,
                                             session->model.n_bytes, 1, error);
+    if (status == UR_OK)
+        status = ur_forward_check_pictures(forward, error);
     if (status != UR_OK)
         return status;
     session->seen = malloc((size_t)forward->steps * (size_t)forward->width);

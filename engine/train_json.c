@@ -109,6 +109,13 @@ static const char *state_name(const struct ur_train_result *result)
     return result->stopped ? "stopped" : "succeeded";
 }
 
+static const char *ending_name(enum ur_ending ending)
+{
+    static const char *const names[] = {"steps", "early_stopping", "time_budget", "command",
+                                        "divergence"};
+    return names[ending];
+}
+
 static void append(json_t *object, struct ur_text *out)
 {
     char *text = json_dumps(object, DUMP);
@@ -124,7 +131,9 @@ void ur_json_report(const struct ur_train_result *result, struct ur_text *out)
 {
     json_t *report = json_object();
     put(report, "state", json_string(state_name(result)));
+    put(report, "ended_by", json_string(ending_name(result->ended_by)));
     put(report, "steps", json_integer(result->steps));
+    put(report, "model_step", json_integer(result->model_step));
     put(report, "epochs", json_integer(result->epochs));
     put(report, "train", score(&result->train));
     put(report, "validation", score(&result->validation));
@@ -151,13 +160,26 @@ static json_t *shape_object(const struct ur_data_shape *shape)
     return object;
 }
 
-void ur_json_dataset(const struct ur_record_dataset *dataset, struct ur_text *out)
+static json_t *labels_of(const struct ur_dataset *dataset)
+{
+    json_t *list = json_array();
+    for (int32_t k = 0; k < dataset->shape.classes; k++)
+        json_array_append_new(list, json_string(dataset->labels[k]));
+    return list;
+}
+
+void ur_json_dataset(const struct ur_dataset *dataset, struct ur_text *out)
 {
     json_t *object = json_object();
     put(object, "name", json_string(dataset->name));
     put(object, "kind", json_string(dataset->kind));
     put(object, "sha256", json_string(dataset->sha256));
     put(object, "shape", shape_object(&dataset->shape));
+    if (!ur_dataset_is_image(dataset)) {
+        put(object, "labels", labels_of(dataset));
+        put(object, "mean", number(dataset->mean));
+        put(object, "deviation", number(dataset->deviation));
+    }
     append(object, out);
 }
 

@@ -16,8 +16,9 @@
 /* Appends the report. */
 void ur_json_report(const struct ur_train_result *result, struct ur_text *out);
 
-/* Appends what a data set is. */
-void ur_json_dataset(const struct ur_record_dataset *dataset, struct ur_text *out);
+/* Appends what a data set is; of series also the label of each class, and the scale that they
+ * are standardised by. */
+void ur_json_dataset(const struct ur_dataset *dataset, struct ur_text *out);
 
 /* Appends what a step looked like from inside: the keys of docs/worker-protocol.md. */
 void ur_json_insight(int32_t step, const struct ur_insight *insight, struct ur_text *out);

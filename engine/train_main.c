@@ -301,16 +301,16 @@ static enum ur_status describe(struct session *session, struct ur_error *error)
     ur_copy(record.name, sizeof record.name, dataset.name);
     ur_copy(record.kind, sizeof record.kind, dataset.kind);
     ur_copy(record.sha256, sizeof record.sha256, dataset.sha256);
-    ur_dataset_close(&dataset);
     if (session->has_worker) {
         ur_worker_dataset(&session->worker, &record);
-        return UR_OK;
+    } else {
+        struct ur_text text;
+        ur_text_init(&text, UR_JSON_MAX_BYTES);
+        ur_json_dataset(&dataset, &text);
+        puts(ur_text_get(&text));
+        ur_text_release(&text);
     }
-    struct ur_text text;
-    ur_text_init(&text, UR_JSON_MAX_BYTES);
-    ur_json_dataset(&record, &text);
-    puts(ur_text_get(&text));
-    ur_text_release(&text);
+    ur_dataset_close(&dataset);
     return UR_OK;
 }
 

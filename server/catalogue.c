@@ -15,13 +15,16 @@
 #include "unroll/clock.h"
 #include "unroll/log.h"
 
-/* The four parts of a set, each with the spellings that are out there; as in
- * docs/datasets.md. */
-static const char *const stems[4][2] = {
+/* The four parts of a set of images and the two of one of series, each with the spellings that
+ * are out there, as in docs/datasets.md; what begins with _ has the set's name in front. */
+enum { PARTS = 6, SERIES_PARTS_BEGIN = 4 };
+static const char *const stems[PARTS][2] = {
     {"train-images-idx3-ubyte", "train-images.idx3-ubyte"},
     {"train-labels-idx1-ubyte", "train-labels.idx1-ubyte"},
     {"t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"},
     {"t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"},
+    {"_TRAIN.tsv", "train.csv"},
+    {"_TEST.tsv", "test.csv"},
 };
 
 struct entry {
@@ -45,6 +48,11 @@ struct ur_catalogue {
     int32_t n_entries;
 };
 
+bool ur_catalogue_built_in(const char *name)
+{
+    return strcmp(name, "digits") == 0 || strcmp(name, "series") == 0;
+}
+
 static struct entry *find(struct ur_catalogue *catalogue, const char *name)
 {
     for (int32_t i = 0; i < catalogue->n_entries; i++)
@@ -55,12 +63,13 @@ static struct entry *find(struct ur_catalogue *catalogue, const char *name)
 
 /* Adds what identifies one part, size and time of change, to the signature; false: not
  * there. */
-static bool sign_part(int folder, int part, struct ur_text *signature)
+static bool sign_part(int folder, const char *name, int part, struct ur_text *signature)
 {
     for (int spelling = 0; spelling < 4; spelling++) {
-        char file[64];
+        char file[2 * UR_NAME_BYTES];
         struct stat about;
-        snprintf(file, sizeof file, "%s%s", stems[part][spelling % 2],
+        const char *stem = stems[part][spelling % 2];
+        snprintf(file, sizeof file, "%.64s%s%s", stem[0] == '_' ? name : "", stem,
                  spelling < 2 ? "" : ".gz");
         if (fstatat(folder, file, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode))
             continue;
@@ -72,22 +81,26 @@ static bool sign_part(int folder, int part, struct ur_text *signature)
     return false;
 }
 
-/* Gives the signature of a folder; false if it holds no part of a data set. A set that lacks
- * parts is one: the worker says which. */
-static bool sign(int parent, const char *name, char out[UR_SIGNATURE_BYTES])
+/* Gives the signature of a folder and what kind of set it would be; false if it holds no part
+ * of a data set. A set that lacks parts is one: the worker says which. With any file of images
+ * it is one of images, as in the worker. */
+static bool sign(int parent, const char *name, char out[UR_SIGNATURE_BYTES], const char **kind)
 {
     struct ur_text signature;
-    bool any = false;
+    bool images = false, series = false;
     const int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return false;
     ur_text_init(&signature, UR_SIGNATURE_BYTES);
-    for (int part = 0; part < 4; part++)
-        any = sign_part(folder, part, &signature) || any;
+    for (int part = 0; part < SERIES_PARTS_BEGIN; part++)
+        images = sign_part(folder, name, part, &signature) || images;
+    for (int part = SERIES_PARTS_BEGIN; part < PARTS && !images; part++)
+        series = sign_part(folder, name, part, &signature) || series;
+    *kind = images ? "idx" : UR_KIND_SERIES;
     close(folder);
     ur_copy(out, UR_SIGNATURE_BYTES, ur_text_get(&signature));
     ur_text_release(&signature);
-    return any;
+    return images || series;
 }
 
 /* What a scan finds, before anybody else sees it. */
@@ -95,10 +108,12 @@ struct finding {
     int32_t count;
     struct found {
         char name[UR_NAME_BYTES], signature[UR_SIGNATURE_BYTES];
+        const char *kind;
     } sets[UR_MAX_DATASETS];
 };
 
-static void note(struct finding *finding, const char *name, const char *signature)
+static void note(struct finding *finding, const char *name, const char *signature,
+                 const char *kind)
 {
     for (int32_t i = 0; i < finding->count; i++)
         if (strcmp(finding->sets[i].name, name) == 0)
@@ -108,6 +123,7 @@ static void note(struct finding *finding, const char *name, const char *signatur
     struct found *found = &finding->sets[finding->count++];
     ur_copy(found->name, sizeof found->name, name);
     ur_copy(found->signature, sizeof found->signature, signature);
+    found->kind = kind;
 }
 
 static void scan_folder(struct finding *finding, const char *path)
@@ -117,9 +133,10 @@ static void scan_folder(struct finding *finding, const char *path)
         return;
     for (const struct dirent *item = readdir(folder); item; item = readdir(folder)) {
         char signature[UR_SIGNATURE_BYTES];
-        if (ur_name_valid(item->d_name) && strcmp(item->d_name, "digits") != 0 &&
-            sign(dirfd(folder), item->d_name, signature))
-            note(finding, item->d_name, signature);
+        const char *kind;
+        if (ur_name_valid(item->d_name) && !ur_catalogue_built_in(item->d_name) &&
+            sign(dirfd(folder), item->d_name, signature, &kind))
+            note(finding, item->d_name, signature, kind);
     }
     closedir(folder);
 }
@@ -156,10 +173,10 @@ static void take_found(struct ur_catalogue *catalogue, const struct found *found
         entry = &catalogue->entries[catalogue->n_entries++];
         *entry = (struct entry){0};
         ur_copy(entry->row.facts.name, sizeof entry->row.facts.name, found->name);
-        ur_copy(entry->row.facts.kind, sizeof entry->row.facts.kind, "idx");
     }
     if (strcmp(entry->row.signature, found->signature) == 0)
         return;
+    ur_copy(entry->row.facts.kind, sizeof entry->row.facts.kind, found->kind);
     ur_copy(entry->row.signature, sizeof entry->row.signature, found->signature);
     entry->state = UR_DATASET_NEW;
     entry->put_off = 0;
@@ -208,15 +225,26 @@ static enum ur_status fail_unknown(struct ur_catalogue *catalogue, const char *n
     ur_text_init(&list, 256);
     for (int32_t i = 0; i < catalogue->n_entries && i < 12; i++)
         ur_text_format(&list, ", %s", catalogue->entries[i].row.facts.name);
-    const enum ur_status status =
-        ur_fail(error, UR_UNKNOWN_DATASET, "There is no data set \"%.64s\"; there is: digits%s",
-                name, ur_text_get(&list));
+    const enum ur_status status = ur_fail(
+        error, UR_UNKNOWN_DATASET, "There is no data set \"%.64s\"; there is: digits, series%s",
+        name, ur_text_get(&list));
     ur_text_release(&list);
     return status;
 }
 
-static void fill_digits(const struct ur_spec *spec, struct ur_dataset_facts *facts)
+static void fill_built_in(const char *name, const struct ur_spec *spec,
+                          struct ur_dataset_facts *facts)
 {
+    if (strcmp(name, "series") == 0) {
+        *facts = (struct ur_dataset_facts){.state = UR_DATASET_READY,
+                                           .shape = {.steps = 120,
+                                                     .width = 1,
+                                                     .classes = 6,
+                                                     .n_train = spec->data.count,
+                                                     .n_test = spec->data.count / 6,
+                                                     .series = 1}};
+        return;
+    }
     *facts = (struct ur_dataset_facts){.state = UR_DATASET_READY,
                                        .shape = {.steps = 28,
                                                  .width = 28,
@@ -228,8 +256,8 @@ static void fill_digits(const struct ur_spec *spec, struct ur_dataset_facts *fac
 enum ur_status ur_catalogue_find(struct ur_catalogue *catalogue, const struct ur_spec *spec,
                                  struct ur_dataset_facts *facts, struct ur_error *error)
 {
-    if (strcmp(spec->dataset, "digits") == 0) {
-        fill_digits(spec, facts);
+    if (ur_catalogue_built_in(spec->dataset)) {
+        fill_built_in(spec->dataset, spec, facts);
         return UR_OK;
     }
     enum ur_status status = UR_OK;
@@ -325,15 +353,16 @@ static void print_shape(struct ur_text *json, const struct ur_data_shape *shape)
     ur_json_key_integer(json, "n_test", shape->n_test);
 }
 
-static void print_digits(struct ur_text *json)
+/* The name of a built-in set is its kind too. */
+static void print_built_in(struct ur_text *json, const char *name)
 {
     struct ur_spec standard;
     struct ur_dataset_facts facts;
     ur_spec_defaults(&standard);
-    fill_digits(&standard, &facts);
+    fill_built_in(name, &standard, &facts);
     ur_text_append(json, "{", 1);
-    ur_json_key_string(json, "name", "digits");
-    ur_json_key_string(json, "kind", "digits");
+    ur_json_key_string(json, "name", name);
+    ur_json_key_string(json, "kind", name);
     ur_json_key_string(json, "state", "ready");
     print_shape(json, &facts.shape);
     ur_json_key_raw(json, "sha256", NULL); /* it depends on the spec's count and seed */
@@ -363,7 +392,9 @@ enum ur_status ur_catalogue_print(struct ur_catalogue *catalogue, struct ur_text
                                   struct ur_error *error)
 {
     ur_text_append(json, "{\"items\":[", 10);
-    print_digits(json);
+    print_built_in(json, "digits");
+    ur_text_append(json, ",", 1);
+    print_built_in(json, "series");
     pthread_mutex_lock(&catalogue->mutex);
     for (int32_t i = 0; i < catalogue->n_entries; i++)
         print_entry(json, &catalogue->entries[i]);

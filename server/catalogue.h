@@ -1,8 +1,8 @@
 /*
- * What data sets there are: the built-in `digits`, and every folder with the four IDX files in
- * a search folder. The daemon lists folders and looks at sizes and times; what is inside, a
- * worker is asked (unroll-train --describe), because files are hostile until checked and are
- * never parsed here.
+ * What data sets there are: the built-in `digits` and `series`, and every folder with IDX files
+ * or files of series in a search folder. The daemon lists folders and looks at sizes and times;
+ * what is inside, a worker is asked (unroll-train --describe), because files are hostile until
+ * checked and are never parsed here.
  *
  * The search folders are those of the setting `datasets`, in their order, then state/datasets;
  * the first folder of a name wins, as in the worker. A description holds for files of the same
@@ -36,6 +36,9 @@ enum ur_status ur_catalogue_create(struct ur_catalogue **out, const struct ur_co
                                    struct ur_store *store, struct ur_error *error);
 /* Accepts NULL. */
 void ur_catalogue_destroy(struct ur_catalogue *catalogue);
+
+/* True of the sets that a program draws, which need no folder: "digits" and "series". */
+bool ur_catalogue_built_in(const char *name);
 
 /* Looks at the folders again. True if there is something new to describe. */
 bool ur_catalogue_scan(struct ur_catalogue *catalogue);

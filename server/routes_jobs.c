@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "assets.h"
+#include "catalogue.h"
 #include "http.h"
 #include "json_text.h"
 #include "routes.h"
@@ -375,7 +376,7 @@ enum ur_status ur_route_job_schema(const struct ur_request *request, struct ur_r
 /* Says what a preset trains, from the spec alone, so that no table of sentences grows old. */
 static void describe(const struct ur_spec *spec, struct ur_text *json)
 {
-    char cell[UR_NAME_BYTES], length[48], sentence[256];
+    char cell[UR_NAME_BYTES], length[48], layers[24] = "", sentence[256];
     ur_spec_enum_name("/model/cell", spec->model.cell, cell);
     for (char *at = cell; *at != '\0'; at++)
         *at = (char)toupper((unsigned char)*at);
@@ -383,15 +384,21 @@ static void describe(const struct ur_spec *spec, struct ur_text *json)
         snprintf(length, sizeof length, "%d minibatches", spec->train.steps);
     else
         snprintf(length, sizeof length, "%d epochs in minibatches", spec->train.epochs);
-    snprintf(sentence, sizeof sentence, "%s of %d units on \"%s\", %s of %d images.", cell,
-             spec->model.hidden, spec->dataset, length, spec->train.batch);
+    if (spec->model.layers > 1)
+        snprintf(layers, sizeof layers, ", %d layers", spec->model.layers);
+    snprintf(sentence, sizeof sentence, "%s of %d units%s%s on \"%s\", %s of %d %s.", cell,
+             spec->model.hidden, spec->model.bidirectional ? " in each direction" : "", layers,
+             spec->dataset, length, spec->train.batch,
+             strcmp(spec->dataset, "series") == 0 ? "series" : "images");
     ur_json_key_string(json, "description", sentence);
 }
 
-static void print_preset(const struct ur_asset *asset, struct ur_spec *spec,
+/* Nothing where the preset's data set is built in and those are not asked for, or the reverse. */
+static void print_preset(const struct ur_asset *asset, bool built_in, struct ur_spec *spec,
                          struct ur_text *json)
 {
-    if (ur_spec_parse(spec, (const char *)asset->bytes, asset->n_bytes, NULL, NULL) != UR_OK)
+    if (ur_spec_parse(spec, (const char *)asset->bytes, asset->n_bytes, NULL, NULL) != UR_OK ||
+        ur_catalogue_built_in(spec->dataset) != built_in)
         return;
     char name[UR_NAME_BYTES];
     ur_copy(name, sizeof name, strrchr(asset->path, '/') + 1);
@@ -417,9 +424,10 @@ enum ur_status ur_route_presets(const struct ur_request *request, struct ur_repl
     size_t count = 0;
     const struct ur_asset *assets = ur_assets(&count);
     ur_text_format(&reply->text, "{\"items\":[");
-    for (size_t at = 0; at < count; at++)
-        if (strncmp(assets[at].path, "/presets/", 9) == 0)
-            print_preset(&assets[at], spec, &reply->text);
+    for (int pass = 0; pass < 2; pass++) /* those that run on any machine come first */
+        for (size_t at = 0; at < count; at++)
+            if (strncmp(assets[at].path, "/presets/", 9) == 0)
+                print_preset(&assets[at], pass == 0, spec, &reply->text);
     ur_text_format(&reply->text, "],\"next\":null}");
     free(spec);
     reply->document = true;

@@ -169,6 +169,7 @@ enum ur_status ur_store_datasets(struct ur_store *store,
         ur_copy(row.signature, sizeof row.signature, ur_sql_column_text(statement, 1));
         ur_copy(row.facts.kind, sizeof row.facts.kind, ur_sql_column_text(statement, 2));
         ur_copy(row.facts.sha256, sizeof row.facts.sha256, ur_sql_column_text(statement, 3));
+        row.facts.shape.series = strcmp(row.facts.kind, UR_KIND_SERIES) == 0;
         status = each(context, &row, error);
     }
     ur_sql_end(statement);

@@ -13,8 +13,8 @@
 /*
  * What a worker holds besides its arenas and its data: program and libraries; for each thread
  * its stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of
- * three arrays of parameters (four with /train/ema) and a model of one. docs/decisions/0004-memory-plan.md has the
- * measurement.
+ * three arrays of parameters (four with /train/ema) and a model of one.
+ * docs/decisions/0004-memory-plan.md has the measurement.
  */
 enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
 
@@ -286,6 +286,10 @@ enum ur_status ur_plan_add_transfer(struct ur_plan *plan, const struct ur_data_s
 enum ur_status ur_plan_check_transfer(const struct ur_data_shape *own,
                                       const struct ur_data_shape *other, struct ur_error *error)
 {
+    if (own->series != other->series)
+        return ur_fail(
+            error, UR_INVALID_SPEC,
+            "/train/evaluate_on must name a data set of images, as the job's own is.");
     if (own->steps == other->steps && own->width == other->width &&
         own->classes == other->classes)
         return UR_OK;
@@ -327,6 +331,11 @@ enum ur_status ur_plan_check_data(const struct ur_spec *spec, const struct ur_da
     if (shape->series && augment)
         status = refuse(fields, "/train/augment",
                         "must be null: it is for images, and the data set holds series", error);
+    if (shape->series && spec->data.fresh)
+        status = refuse(fields, "/data/fresh", "must be false: series are drawn once", error);
+    if (shape->series && spec->train.evaluate_on[0] != '\0')
+        status = refuse(fields, "/train/evaluate_on",
+                        "must be null: a network of series is evaluated on its own set", error);
     if (!shape->series && augment && large) {
         snprintf(detail, sizeof detail,
                  "must be null: it takes images of up to %d x %d pixels, and the data set has "

@@ -417,5 +417,6 @@ enum ur_status ur_record_dataset_read(const struct ur_frame *frame,
     ur_read_string(&reader, record->kind, sizeof record->kind);
     ur_read_string(&reader, record->sha256, sizeof record->sha256);
     shape_read(&reader, &record->shape);
+    record->shape.series = strcmp(record->kind, UR_KIND_SERIES) == 0;
     return finish(&reader, dataset_valid(record), "dataset", error);
 }

@@ -23,7 +23,7 @@ static const struct ur_spec_field table[] = {
     {.pointer = "/dataset",
      .type = UR_FIELD_NAME,
      .offset = AT(dataset),
-     .help = "The data set to learn: digits (built in) or a folder such as mnist."},
+     .help = "The data set to learn: digits or series (built in), or a folder such as mnist."},
 
     {.pointer = "/data/count",
      .type = UR_FIELD_INT,

@@ -2,12 +2,13 @@
  * An output pixel asks where it came from: the inverse of the affine map, plus the field, gives
  * a place between four input pixels, which are mixed by their distances. The image is first
  * copied into words that hold a pixel, its right neighbour and the two below, with background
- * around: then one load fetches all four, no index is ever outside, and everything but that load
- * is a loop over a row that the compiler turns into vectors.
+ * around: then one load fetches all four, no index is ever outside, and everything but that
+ * load is a loop over a row that the compiler turns into vectors.
  *
- * Why floats: + - * / and conversions of IEEE 754 give the same bits on every CPU, -ffp-contract
- * =off keeps them apart, and they are vectors on the oldest x86-64, where products of 32-bit
- * integers are not. Sine and cosine of the C library differ by CPU, so they are written here.
+ * Why floats: + - * / and conversions of IEEE 754 give the same bits on every CPU,
+ * -ffp-contract =off keeps them apart, and they are vectors on the oldest x86-64, where
+ * products of 32-bit integers are not. Sine and cosine of the C library differ by CPU, so they
+ * are written here.
  */
 #include "data/augment.h"
 

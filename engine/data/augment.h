@@ -1,20 +1,20 @@
 /*
  * Random changes to training images, other ones for every sample in every epoch: one affine map
- * about the image's centre, and on top of it a smooth elastic field, so that a network that sees
- * each image many times never sees it twice the same.
+ * about the image's centre, and on top of it a smooth elastic field, so that a network that
+ * sees each image many times never sees it twice the same.
  *
  * An image's map is a pure function of (seed, epoch, sample): the same at any number of threads
- * and after a resume. It is made of + - * / alone, in an order that the source fixes, so that it
- * has the same bits on every CPU. All draws are uniform. With amounts of zero the pixels are
+ * and after a resume. It is made of + - * / alone, in an order that the source fixes, so that
+ * it has the same bits on every CPU. All draws are uniform. With amounts of zero the pixels are
  * those of an image that is not augmented, to the bit.
  *
  * Shapes: bytes [height][width] in (0 background, 255 ink), floats in 0..1 out, laid out as
  * struct ur_pixels says. Cost: 5 microseconds for 28x28, 3.5 without the field
  * (docs/training.md); no allocation. Memory: 7 KB in the caller's struct, up to 90 KB of stack
- * for the largest image. Errors: UR_INVALID_SPEC (pointer /train/augment) from _init. Ownership:
- * no pointers inside. Threads: drawing is read-only on the struct. Source: P. Simard, D.
- * Steinkraus, J. Platt, "Best practices for convolutional neural networks applied to visual
- * document analysis", ICDAR 2003, with a B-spline's field instead of a blurred one.
+ * for the largest image. Errors: UR_INVALID_SPEC (pointer /train/augment) from _init.
+ * Ownership: no pointers inside. Threads: drawing is read-only on the struct. Source: P.
+ * Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks applied to
+ * visual document analysis", ICDAR 2003, with a B-spline's field instead of a blurred one.
  */
 #ifndef UNROLL_DATA_AUGMENT_H
 #define UNROLL_DATA_AUGMENT_H

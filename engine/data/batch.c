@@ -96,6 +96,7 @@ static void copy_series(const struct target *target, int32_t row, uint32_t sampl
                series + t * width, width * sizeof *series);
     target->lengths[row] = target->sizes[sample];
 }
+
 /* Where the pixels of the image in a row go. */
 static struct ur_pixels pixels_of(const struct target *target, int32_t row)
 {

@@ -53,16 +53,17 @@ struct ur_dataset_entry {
 };
 
 /*
- * Opens the files of a set; one with any IDX file is of images. A folder with none of them is no data set and the search goes
- * on; with only some of them it is UR_BAD_DATASET, naming a missing one. UR_UNKNOWN_DATASET
- * lists what there is. The descriptors are closed by ur_found_files_close.
+ * Opens the files of a set; one with any IDX file is of images. A folder with none of them is
+ * no data set and the search goes on; with only some of them it is UR_BAD_DATASET, naming a
+ * missing one. UR_UNKNOWN_DATASET lists what there is. The descriptors are closed by
+ * ur_found_files_close.
  */
 enum ur_status ur_dataset_find(struct ur_found_files *found, const char *name,
                                const char *extra_folder, struct ur_error *error);
 void ur_found_files_close(struct ur_found_files *found);
 
-/* Lists the sets there are, the built-in ones first, the others by name, each once; at most capacity of
- * them. Nothing is opened but folders. Gives how many were written. */
+/* Lists the sets there are, the built-in ones first, the others by name, each once; at most
+ * capacity of them. Nothing is opened but folders. Gives how many were written. */
 size_t ur_dataset_list(const char *extra_folder, struct ur_dataset_entry *entries,
                        size_t capacity);
 

@@ -55,7 +55,7 @@ static struct wave choose(uint32_t index, int32_t length, const uint32_t words[8
                         .frequency = turns(frequency),
                         .height = between(words[3], 0.6f, 1.6f),
                         .offset = between(words[4], -0.5f, 0.5f),
-                        .noise = between(words[5], 0.1f, 0.3f)};
+                        .noise = between(words[5], 0.05f, 0.2f)};
     if (wave.form == CHIRP) {
         wave.frequency = turns(frequency * 0.6f);
         wave.sweep = turns(frequency * 0.6f * between(words[6], 1.0f, 2.0f) / (float)length);

@@ -154,6 +154,7 @@ enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, si
     forward->steps = seen.steps;
     forward->width = seen.width;
     forward->classes = file.info.shape.classes;
+    forward->series = file.info.shape.series != 0;
     forward->hidden = spec.model.hidden;
     forward->projection = spec.model.projection;
     forward->output = forward->projection > 0 ? forward->projection : forward->hidden;
@@ -179,6 +180,17 @@ void ur_forward_release(struct ur_forward *forward)
         return;
     ur_arena_release(&forward->arena);
     *forward = (struct ur_forward){0};
+}
+
+enum ur_status ur_forward_check_pictures(const struct ur_forward *forward,
+                                         struct ur_error *error)
+{
+    if (!forward->series)
+        return UR_OK;
+    return ur_fail(error, UR_WRONG_INPUT,
+                   "The model was trained on series of up to %d values; a picture says nothing "
+                   "to it.",
+                   (int)forward->steps);
 }
 
 /* Writes time step t of n pictures as x [n][I]. */

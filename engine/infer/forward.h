@@ -38,6 +38,7 @@ struct ur_forward {
     int32_t capacity;                      /* pictures at a time */
     int32_t picture_height, picture_width; /* width and steps where it is read by columns */
     bool by_columns;
+    bool series; /* reads series: it is loaded, but has no answer to a picture */
     enum ur_cell cell;
     enum ur_activation activation;
     enum ur_readout readout;
@@ -55,6 +56,10 @@ struct ur_forward {
 /* Loads the bytes of a model file (a checkpoint does as well), for capacity >= 1 pictures. */
 enum ur_status ur_forward_load(struct ur_forward *forward, const void *bytes, size_t n_bytes,
                                int32_t capacity, struct ur_error *error);
+
+/* Checks that the network reads pictures. UR_WRONG_INPUT for one of series. */
+enum ur_status ur_forward_check_pictures(const struct ur_forward *forward,
+                                         struct ur_error *error);
 
 void ur_forward_release(struct ur_forward *forward);
 

@@ -177,10 +177,13 @@ static enum ur_status classify(struct slot *slot, const struct ur_predict_classi
         return ur_fail(error, UR_NOT_FOUND, "There is no model in slot %u.",
                        (unsigned)request->slot);
     struct ur_forward *forward = &slot->forward;
+    enum ur_status status = ur_forward_check_pictures(forward, error);
+    if (status != UR_OK)
+        return status;
     ur_deadline_start();
-    enum ur_status status = ur_image_read(
-        request->body, request->body_bytes, (enum ur_preprocess)request->preprocess,
-        forward->picture_height, forward->picture_width, slot->seen, error);
+    status = ur_image_read(request->body, request->body_bytes,
+                           (enum ur_preprocess)request->preprocess, forward->picture_height,
+                           forward->picture_width, slot->seen, error);
     ur_deadline_stop();
     if (status != UR_OK)
         return status;

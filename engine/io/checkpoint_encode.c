@@ -28,19 +28,20 @@ static struct layout layout_of(const struct ur_checkpoint_content *content)
 {
     const size_t packed = content->params->n_parameters * sizeof(float);
     const bool resumable = content->kind == UR_FILE_CHECKPOINT;
-    struct layout layout = {.bytes = {
-                                [UR_SECTION_SPEC] = strlen(content->spec_json),
-                                [UR_SECTION_INFO] = UR_INFO_BYTES,
-                                [UR_SECTION_TENSORS] = tensors_bytes(content->params),
-                                [UR_SECTION_WEIGHTS] = packed,
-                                [UR_SECTION_ADAM_M] = resumable ? packed : 0,
-                                [UR_SECTION_ADAM_V] = resumable ? packed : 0,
-                                [UR_SECTION_EMA] = resumable && content->ema ? packed : 0,
-                                [UR_SECTION_HISTORY] = resumable ? content->history_bytes : 0,
-                                [UR_SECTION_REPORT] = !resumable && content->report_json
-                                                          ? strlen(content->report_json)
-                                                          : 0,
-                            }};
+    struct layout layout = {
+        .bytes = {
+            [UR_SECTION_SPEC] = strlen(content->spec_json),
+            [UR_SECTION_INFO] = UR_INFO_BYTES,
+            [UR_SECTION_TENSORS] = tensors_bytes(content->params),
+            [UR_SECTION_WEIGHTS] = packed,
+            [UR_SECTION_ADAM_M] = resumable ? packed : 0,
+            [UR_SECTION_ADAM_V] = resumable ? packed : 0,
+            [UR_SECTION_EMA] = resumable && content->ema ? packed : 0,
+            [UR_SECTION_HISTORY] = resumable ? content->history_bytes : 0,
+            [UR_SECTION_REPORT] =
+                !resumable && content->report_json ? strlen(content->report_json) : 0,
+            [UR_SECTION_SERIES] = content->info.shape.series ? UR_SERIES_BYTES : 0,
+        }};
     for (int k = 0; k < UR_SECTIONS; k++)
         layout.count += layout.bytes[k] > 0;
     size_t end = UR_CHECKPOINT_HEADER_BYTES + (size_t)layout.count * UR_CHECKPOINT_ENTRY_BYTES;
@@ -166,6 +167,13 @@ static void write_small_sections(const struct ur_checkpoint_content *content,
     if (bytes[UR_SECTION_REPORT])
         memcpy(buffer + offsets[UR_SECTION_REPORT], content->report_json,
                bytes[UR_SECTION_REPORT]);
+    if (bytes[UR_SECTION_SERIES]) {
+        struct ur_writer series =
+            ur_writer_of(buffer + offsets[UR_SECTION_SERIES], bytes[UR_SECTION_SERIES]);
+        ur_write_f64(&series, content->info.mean);
+        ur_write_f64(&series, content->info.deviation);
+        assert(!series.failed && series.used == series.size);
+    }
 }
 
 static void digest(const unsigned char *bytes, size_t count, unsigned char out[UR_SHA256_BYTES])

@@ -191,6 +191,23 @@ static enum ur_status parse_info(struct ur_checkpoint_file *file, struct view vi
     return UR_OK;
 }
 
+/* The section is what makes a network one of series. */
+static enum ur_status parse_series(struct ur_checkpoint_file *file, struct view view,
+                                   struct ur_error *error)
+{
+    struct ur_checkpoint_info *info = &file->info;
+    if (!view.at)
+        return UR_OK;
+    struct ur_reader reader = ur_reader_of(view.at, view.bytes);
+    info->shape.series = 1;
+    info->mean = ur_read_f64(&reader);
+    info->deviation = ur_read_f64(&reader);
+    if (!ur_reader_done(&reader) || !isfinite(info->mean) || !isfinite(info->deviation) ||
+        !(info->deviation > 0))
+        return bad(error, "its SERIES section cannot be");
+    return UR_OK;
+}
+
 _Static_assert(UR_TENSOR_MAX_RANK == 2, "two dimensions below 2^31 multiply without overflow");
 
 /* Adds up the floats of the tensors; 0 for a table that cannot be, one with more than limit
@@ -273,6 +290,8 @@ enum ur_status ur_checkpoint_parse(struct ur_checkpoint_file *file, unsigned cha
         status = check_presence(file->kind, views, error);
     if (status == UR_OK)
         status = parse_info(file, views[UR_SECTION_INFO], error);
+    if (status == UR_OK)
+        status = parse_series(file, views[UR_SECTION_SERIES], error);
     if (status == UR_OK)
         status = parse_arrays(file, views, error);
     if (status == UR_OK)

@@ -24,6 +24,7 @@ enum ur_section {
     UR_SECTION_EMA,
     UR_SECTION_HISTORY,
     UR_SECTION_REPORT,
+    UR_SECTION_SERIES,
     UR_SECTIONS
 };
 
@@ -32,7 +33,7 @@ enum { UR_TAG_BYTES = 8 };
 #define UR_SECTION_TAGS                                                                        \
     {                                                                                          \
         "SPEC\0\0\0", "INFO\0\0\0", "TENSORS", "WEIGHTS", "ADAM_M\0", "ADAM_V\0",              \
-            "EMA\0\0\0\0", "HISTORY", "REPORT\0"                                               \
+            "EMA\0\0\0\0", "HISTORY", "REPORT\0", "SERIES\0"                                   \
     }
 
 /* INFO: layout, step, seconds, five of the shape, four texts of fixed length, best accuracy and
@@ -40,7 +41,8 @@ enum { UR_TAG_BYTES = 8 };
 enum {
     UR_INFO_LAYOUT = 1,
     UR_INFO_BYTES =
-        4 + 4 + 8 + 5 * 4 + UR_SHA256_HEX_BYTES + 32 + UR_SHA256_HEX_BYTES + 32 + 4 + 4
+        4 + 4 + 8 + 5 * 4 + UR_SHA256_HEX_BYTES + 32 + UR_SHA256_HEX_BYTES + 32 + 4 + 4,
+    UR_SERIES_BYTES = 2 * 8,
 };
 
 /* Rounds up to where a section may begin. */

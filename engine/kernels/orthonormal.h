@@ -1,6 +1,6 @@
 /*
- * One more row of an orthonormal set, by modified Gram and Schmidt, twice: the second pass takes
- * away what rounding left of the earlier rows when little of the new one remained.
+ * One more row of an orthonormal set, by modified Gram and Schmidt, twice: the second pass
+ * takes away what rounding left of the earlier rows when little of the new one remained.
  *
  * Shapes: rows [n_rows + 1][n] float32, row k at rows + k * stride, n_rows < n; v [n] float64.
  * Cost: 8 n n_rows operations. Rows are orthonormal to about 1e-7, float32's own grain. Errors:

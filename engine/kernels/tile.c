@@ -4,15 +4,15 @@
  * twice as many of twice the length: up to 8 rows by two panels.
  *
  * Rows are cut evenly, 32 into 6+6+5+5+5+5 and never 6+6+6+6+6+2: it takes eight chains or more
- * to hide the latency of a fused multiply-add. Every sum is a chain over k whatever the tile, so
- * no cut reaches the bits.
+ * to hide the latency of a fused multiply-add. Every sum is a chain over k whatever the tile,
+ * so no cut reaches the bits.
  *
  * Refused: more than 8 rows for AVX-512. There is room for 14, but rows of x are often a power
  * of two apart, and the first cache keeps only 8 lines of such an address. Refused: blocking
- * over k. A panel of 16 columns and 512 k is 32 KiB and stays in the first or second cache while
- * all rows of a shard pass, for every size that a CPU job has. Refused: plain C for the tile.
- * Both compilers can make these very instructions of it, but only at -O3, and gcc only as long
- * as the sums are a flat array; a debug build was a hundred times slower.
+ * over k. A panel of 16 columns and 512 k is 32 KiB and stays in the first or second cache
+ * while all rows of a shard pass, for every size that a CPU job has. Refused: plain C for the
+ * tile. Both compilers can make these very instructions of it, but only at -O3, and gcc only as
+ * long as the sums are a flat array; a debug build was a hundred times slower.
  */
 #include "kernels/tile.h"
 

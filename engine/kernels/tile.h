@@ -2,7 +2,7 @@
  * The one product that all of ours are made of: x, whose elements may lie at any distance from
  * each other, times a matrix in panels of 16 columns (packed.h has the format).
  *
- *     y[r][n] = y0[r][n] + x(r, 0) w[0][n] + x(r, 1) w[1][n] + ...   in this order, one fmaf each
+ *     y[r][n] = y0[r][n] + x(r, 0) w[0][n] + x(r, 1) w[1][n] + ...   in this order, by fmaf
  *
  * with x(r, k) at x + r * x_row + k * x_step. One of the two distances must be 1: they are the
  * two ways in which a matrix is read, as it stands and transposed, and a constant distance

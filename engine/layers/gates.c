@@ -23,5 +23,8 @@ int32_t ur_recurrent_units(struct ur_recurrent_shape shape)
 
 bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n)
 {
-    return shape.truncate > 0 && n % shape.truncate == 0;
+    /* Where rows have lengths, blocks of a reversed direction lie in time where the forward
+     * one's do: counted from the last step, they would move with the padding. */
+    const int32_t from = shape.reversed && shape.lengths != NULL ? shape.steps - n : n;
+    return shape.truncate > 0 && from % shape.truncate == 0;
 }

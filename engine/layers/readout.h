@@ -1,10 +1,10 @@
 /*
  * What the dense layer sees of one direction of a recurrent layer: the last time step, the
- * first (where a direction that reads backwards ends), the mean of all, or the largest of all. Of
- * rows that are shorter than T only their own steps count.
+ * first (where a direction that reads backwards ends), the mean of all, or the largest of all.
+ * Of rows that are shorter than T only their own steps count.
  *
- * Shapes: y, dy [T][B][H]  out, dout [B][H]  lengths [B]. Cost: at most one pass over y. Errors: none.
- * Threads: pure functions.
+ * Shapes: y, dy [T][B][H]  out, dout [B][H]  lengths [B]. Cost: at most one pass over y.
+ * Errors: none. Threads: pure functions.
  */
 #ifndef UNROLL_LAYERS_READOUT_H
 #define UNROLL_LAYERS_READOUT_H

@@ -5,8 +5,10 @@
  *
  * Shapes (T time outermost, B = shard_rows, padded rows have weight zero):
  *     x [T][B][I]   logits [B][C]   labels [B]   row_weights [B]   gradients as the tensor
- * table; of series also lengths [B]: what x holds past a row's length changes nothing. Cost: three GEMM passes over T*B rows; no allocation, no I/O, no lock. Errors: none
- * once planned. Ownership: the caller owns all memory; workspaces are carved from an arena.
+ * table; of series also lengths [B]: what x holds past a row's length changes nothing.
+ *
+ * Cost: three GEMM passes over T*B rows; no allocation, no I/O, no lock. Errors: none once
+ * planned. Ownership: the caller owns all memory; workspaces are carved from an arena.
  * Threads: a model is read-only and shared; a workspace belongs to one thread at a time.
  * Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997, with the forget
  * gate of F. Gers et al., 2000.

@@ -36,8 +36,7 @@ enum ur_tensor_init {
 enum { UR_TENSOR_NAME_BYTES = 48, UR_TENSOR_MAX_RANK = 2, UR_TENSOR_ALIGN_FLOATS = 16 };
 
 struct ur_tensor {
-    char name[UR_TENSOR_NAME_BYTES]; /* "layer0.forward.W", "layer0.forward.U",
-                                        "layer0.forward.b", "layer0.forward.bn", "layer0.forward.P",
+    char name[UR_TENSOR_NAME_BYTES]; /* "layer0.forward.W", its .U .b .bn .P,
                                         "layer1.backward.W", "dense.W", "dense.b" */
     int32_t rank;
     int32_t dims[UR_TENSOR_MAX_RANK]; /* rows, columns; a vector has rank 1 */

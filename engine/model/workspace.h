@@ -2,9 +2,9 @@
  * All memory of one shard in flight: `ws_` is kept from forward to backward, `scratch_` may be
  * overwritten by whoever comes next.
  *
- * Shapes: as each field says, R being H or the units of a projection; layers are counted from the one that reads x. An array that the
- * cell does not have takes no memory (layers/recurrent.h). Ownership: carved from an arena,
- * freed with it. Threads: one at a time.
+ * Shapes: as each field says, R being H or the units of a projection; layers are counted from
+ * the one that reads x. An array that the cell or the spec has no use for takes no memory
+ * (layers/recurrent.h). Ownership: carved from an arena, freed with it. Threads: one at a time.
  */
 #ifndef UNROLL_MODEL_WORKSPACE_H
 #define UNROLL_MODEL_WORKSPACE_H

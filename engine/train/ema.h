@@ -2,7 +2,7 @@
  * A running mean of the weights over the updates, which is what is then evaluated and kept
  * (/train/ema):
  *
- *     mean = d * mean + (1 - d) * w,     d = min(ema, (1 + t) / (10 + t)) after update t, from 1
+ *     mean = d * mean + (1 - d) * w,   d = min(ema, (1 + t) / (10 + t)) after update t, from 1
  *
  * It begins as the initial weights, and the smaller d of the first updates keeps it from
  * remembering them for long. A mean of finite weights is finite.

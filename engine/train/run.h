@@ -48,6 +48,7 @@ struct ur_run {
     uint32_t *counts; /* [classes * classes] */
     struct ur_score validation;
     int32_t validation_step; /* at which validation was computed; -1: never */
+    int32_t best_taken;      /* the step of best.ckpt once its weights are the team's; else 0 */
     enum ur_command pending; /* asked for during an evaluation, still to be obeyed */
 };
 
@@ -62,6 +63,11 @@ void ur_run_note_time(struct ur_run *run);
 
 /* Gives the number of the epoch, from 1, in which the last step began; 0 before the first. */
 int32_t ur_run_epoch(const struct ur_run *run);
+
+/* Gives the step after which the team's weights were: the last one, or best.ckpt's once it was
+ * taken back; and the epoch, from 1, in which that step began. */
+int32_t ur_run_model_step(const struct ur_run *run);
+int32_t ur_run_model_epoch(const struct ur_run *run);
 
 /* Evaluates, telling how far it is and listening; tells nothing of what comes out. */
 enum ur_status ur_run_watch(struct ur_run *run, struct ur_evaluation *evaluation,
@@ -82,7 +88,9 @@ struct ur_score ur_run_mean(const struct ur_run *run, const struct ur_history_su
  * interrupted in between closes it after resuming. */
 bool ur_run_epoch_is_over(const struct ur_run *run);
 
-/* Evaluates on the validation split, tells, keeps the best, and empties the sums. */
+/* Evaluates on the validation split, tells, keeps the best, and empties the sums. An epoch that
+ * is not over moves neither the plateau nor early stopping, nor the best that the latter goes
+ * back to: a run that was stopped may be resumed as if it had not been. */
 enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error);
 
 /* Opens a data set of that name as the spec asks for it. UR_CANCELLED and UR_INTERRUPTED where
@@ -116,6 +124,10 @@ enum ur_status ur_run_save_last(struct ur_run *run, struct ur_error *error);
 
 /* Writes best.ckpt; tells the observer. */
 enum ur_status ur_run_save_best(struct ur_run *run, struct ur_error *error);
+
+/* Makes best.ckpt's weights the team's. Nothing may be trained on or saved after it but the
+ * model. UR_BAD_CHECKPOINT where the file is not of the best epoch. */
+enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error);
 
 /* Writes model.unroll with the report inside; tells the observer. */
 enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,

@@ -12,7 +12,7 @@ static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
     struct ur_evaluation test = {0};
     enum ur_status status = ur_run_validate(run, error);
     if (status == UR_OK)
-        status = ur_run_evaluate(run, UR_SPLIT_TEST, ur_run_epoch(run), &test, error);
+        status = ur_run_evaluate(run, UR_SPLIT_TEST, ur_run_model_epoch(run), &test, error);
     if (status == UR_OK)
         status = ur_run_transfer_score(run, error);
     if (status != UR_OK)
@@ -24,6 +24,7 @@ static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
     result->spec = run->request->spec;
     result->numerics_profile = run->request->numerics_profile;
     result->steps = run->info.step;
+    result->model_step = ur_run_model_step(run);
     result->epochs = ur_run_epoch(run);
     result->train = ur_run_mean(run, &run->history.last);
     result->validation = run->validation;
@@ -39,7 +40,7 @@ static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
 /*
  * Ends a run that has something to show. The checkpoint comes first and before the unfinished
  * epoch is closed, so that a run killed from here on can be resumed and does all of this again,
- * with the same numbers.
+ * with the same numbers; what stopped it early is in that checkpoint.
  */
 static enum ur_status finish(struct ur_run *run, enum ur_status how, struct ur_error *error)
 {
@@ -49,6 +50,8 @@ static enum ur_status finish(struct ur_run *run, enum ur_status how, struct ur_e
     enum ur_status status = ur_run_save_last(run, &failure);
     if (status == UR_OK && run->history.sums.steps > 0)
         status = ur_run_close_epoch(run, &failure);
+    if (status == UR_OK && run->result->ended_by == UR_ENDED_BY_EARLY_STOPPING)
+        status = ur_run_take_best(run, &failure);
     if (status == UR_OK)
         status = conclude(run, &failure);
     if (status == UR_OK) {
@@ -76,6 +79,8 @@ enum ur_status ur_run_cancel(const struct ur_run *run, struct ur_error *error)
 
 enum ur_status ur_run_end(struct ur_run *run, enum ur_status status, struct ur_error *error)
 {
+    if (status == UR_DIVERGED)
+        run->result->ended_by = UR_ENDED_BY_DIVERGENCE;
     if (status == UR_OK || status == UR_DIVERGED)
         status = finish(run, status, error);
     if (status == UR_CANCELLED)

@@ -57,17 +57,28 @@ int32_t ur_run_epoch(const struct ur_run *run)
     return run->info.step == 0 ? 0 : ur_order_epoch(&run->order, run->info.step - 1) + 1;
 }
 
+int32_t ur_run_model_step(const struct ur_run *run)
+{
+    return run->best_taken > 0 ? run->best_taken : run->info.step;
+}
+
+int32_t ur_run_model_epoch(const struct ur_run *run)
+{
+    const int32_t step = ur_run_model_step(run);
+    return step == 0 ? 0 : ur_order_epoch(&run->order, step - 1) + 1;
+}
+
 enum ur_status ur_run_validate(struct ur_run *run, struct ur_error *error)
 {
-    if (run->validation_step == run->info.step)
+    if (run->validation_step == ur_run_model_step(run))
         return UR_OK;
     struct ur_evaluation evaluation = {0};
     enum ur_status status =
-        ur_run_evaluate(run, UR_SPLIT_VALIDATION, ur_run_epoch(run), &evaluation, error);
+        ur_run_evaluate(run, UR_SPLIT_VALIDATION, ur_run_model_epoch(run), &evaluation, error);
     if (status != UR_OK)
         return status;
     run->validation = evaluation.score;
-    run->validation_step = run->info.step;
+    run->validation_step = ur_run_model_step(run);
     return UR_OK;
 }
 
@@ -104,6 +115,8 @@ static enum ur_status keep_if_best(struct ur_run *run, struct ur_error *error)
 
 enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error)
 {
+    const struct ur_spec *spec = run->request->spec;
+    const bool whole = ur_run_epoch_is_over(run);
     enum ur_status status = ur_run_validate(run, error);
     if (status != UR_OK)
         return status;
@@ -123,9 +136,11 @@ enum ur_status ur_run_close_epoch(struct ur_run *run, struct ur_error *error)
     history->sums = (struct ur_history_sums){0};
     history->epoch = record.epoch;
     history->epoch_seconds = history->seconds;
-    ur_plateau_advance(&history->plateau, run->request->spec, run->validation.loss);
-    ur_stopping_advance(&history->stopping, run->request->spec, run->validation.accuracy);
-    run->team.rate_factor = history->plateau.factor;
+    if (whole) {
+        ur_plateau_advance(&history->plateau, spec, run->validation.loss);
+        ur_stopping_advance(&history->stopping, spec, run->validation.accuracy);
+        run->team.rate_factor = history->plateau.factor;
+    }
     run->observer->epoch(run->observer->context, &record);
-    return keep_if_best(run, error);
+    return whole || !spec->train.early_stopping.on ? keep_if_best(run, error) : UR_OK;
 }

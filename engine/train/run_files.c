@@ -58,7 +58,8 @@ void ur_run_files_remove(const char *folder)
 
 static void tell(const struct ur_run *run, enum ur_checkpoint_kind kind, size_t bytes)
 {
-    struct ur_record_checkpoint record = {.step = run->info.step, .kind = kind, .bytes = bytes};
+    struct ur_record_checkpoint record = {
+        .step = ur_run_model_step(run), .kind = kind, .bytes = bytes};
     ur_params_digest(&run->model.params, ur_team_result(&run->team), record.weights_sha256);
     run->observer->checkpoint(run->observer->context, &record);
 }
@@ -105,6 +106,7 @@ enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
     content.adam_m = content.adam_v = content.ema = NULL;
     content.history_bytes = 0;
     content.report_json = report_json;
+    content.info.step = ur_run_model_step(run);
     size_t bytes = ur_checkpoint_bytes(&content);
     unsigned char *buffer = malloc(bytes);
     if (buffer == NULL)
@@ -169,21 +171,50 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
     return UR_OK;
 }
 
-static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
-                                struct ur_error *error)
+/* Takes over what answers: the weights and, where there is one, their mean. */
+static enum ur_status take_weights(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                   struct ur_error *error)
 {
     const struct ur_params *params = &run->model.params;
     enum ur_status status = belongs(run, file, error);
     if (status == UR_OK)
         status = ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
+    if (status == UR_OK && run->team.mean != NULL)
+        status = ur_checkpoint_unpack(file, params, file->ema, run->team.mean, error);
+    return status;
+}
+
+enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error)
+{
+    struct ur_checkpoint_file file = {0};
+    enum ur_status status =
+        ur_checkpoint_open(&file, run->request->folder, UR_FILE_BEST, error);
+    if (status != UR_OK)
+        return status;
+    if (file.info.step == run->info.best_step)
+        status = take_weights(run, &file, error);
+    else
+        status = ur_fail(error, UR_BAD_CHECKPOINT,
+                         "best.ckpt stands at step %" PRId32
+                         ", the best epoch ended at %" PRId32 ".",
+                         file.info.step, run->info.best_step);
+    ur_checkpoint_close(&file);
+    if (status == UR_OK)
+        run->best_taken = run->info.best_step;
+    return status;
+}
+
+static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                struct ur_error *error)
+{
+    const struct ur_params *params = &run->model.params;
+    enum ur_status status = take_weights(run, file, error);
     if (status == UR_OK)
         status =
             ur_checkpoint_unpack(file, params, file->adam_m, run->team.first_moment, error);
     if (status == UR_OK)
         status =
             ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment, error);
-    if (status == UR_OK && run->team.mean != NULL)
-        status = ur_checkpoint_unpack(file, params, file->ema, run->team.mean, error);
     if (status == UR_OK)
         status = ur_history_decode(&run->history, file->history, file->history_bytes, error);
     if (status != UR_OK)

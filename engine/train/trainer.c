@@ -48,6 +48,8 @@ static enum ur_status load(struct ur_run *run, struct ur_error *error)
     if (status == UR_OK)
         status = ur_run_open(run, request->spec->dataset, &run->dataset, error);
     if (status == UR_OK)
+        status = ur_plan_check_data(request->spec, &run->dataset.shape, NULL, error);
+    if (status == UR_OK)
         status = ur_run_transfer_check(run, error);
     if (status == UR_OK)
         status = ur_order_init(&run->order, request->spec, &run->dataset.shape, error);
@@ -95,6 +97,8 @@ static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct u
     if (run->counts == NULL || run->result->confusion == NULL)
         return ur_fail(error, UR_NO_MEMORY, "There is no memory for a confusion matrix.");
     run->info.shape = run->dataset.shape;
+    run->info.mean = run->dataset.mean;
+    run->info.deviation = run->dataset.deviation;
     run->info.best_validation_accuracy = NAN;
     ur_copy(run->info.dataset_sha256, sizeof run->info.dataset_sha256, run->dataset.sha256);
     ur_copy(run->info.numerics_profile, sizeof run->info.numerics_profile,
@@ -191,6 +195,25 @@ static enum ur_command take_command(struct ur_run *run)
     return command != UR_COMMAND_NONE ? command : run->observer->poll(run->observer->context);
 }
 
+/* True if no step is to follow; the result says why. Whoever stops early has no use for what
+ * is asked at that moment, and steps that are done for the time that they took. */
+static bool is_over(struct ur_run *run)
+{
+    const struct ur_spec *spec = run->request->spec;
+    enum ur_ending *ended_by = &run->result->ended_by;
+    if (ur_stopping_is_over(&run->history.stopping, spec))
+        *ended_by = UR_ENDED_BY_EARLY_STOPPING;
+    else if (run->info.step >= run->steps)
+        *ended_by = UR_ENDED_BY_STEPS;
+    else if (run->result->stopped)
+        *ended_by = UR_ENDED_BY_COMMAND;
+    else if (ur_stopping_is_late(spec, run->history.seconds))
+        *ended_by = UR_ENDED_BY_TIME_BUDGET;
+    else
+        return false;
+    return true;
+}
+
 /* Obeys a command between two steps: UR_OK goes on training. */
 static enum ur_status obey(struct ur_run *run, enum ur_command command, struct ur_error *error)
 {
@@ -202,7 +225,7 @@ static enum ur_status obey(struct ur_run *run, enum ur_command command, struct u
     case UR_COMMAND_CHECKPOINT:
         return ur_run_save_last(run, error);
     case UR_COMMAND_STOP:
-        run->result->stopped = run->info.step < run->steps;
+        run->result->stopped = !is_over(run);
         return UR_OK;
     case UR_COMMAND_NONE:
         break;
@@ -223,7 +246,7 @@ static enum ur_status draw_fresh(struct ur_run *run)
     return ur_fresh_before(&run->fresh, run->info.step, &watcher);
 }
 
-/* Trains until the steps are done or somebody wants it to end. */
+/* Trains until the steps are done, or until something or somebody wants it to end. */
 static enum ur_status steps(struct ur_run *run, struct ur_error *error)
 {
     ur_run_tell_phase(run, UR_PHASE_TRAINING, (float)run->info.step / (float)run->steps);
@@ -240,7 +263,7 @@ static enum ur_status steps(struct ur_run *run, struct ur_error *error)
         }
         if (status == UR_OK)
             status = obey(run, take_command(run), error);
-        if (status != UR_OK || run->result->stopped || run->info.step >= run->steps)
+        if (status != UR_OK || is_over(run))
             return status;
         status = draw_fresh(run);
         if (status == UR_OK)

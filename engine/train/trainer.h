@@ -13,7 +13,8 @@
  *     model.unroll   what was learnt, once the run has ended by itself or was stopped
  *
  * What must stay true: the weights after step n are a function of the spec and the data alone.
- * Checkpoints come at moments that the clock decides, and therefore change nothing.
+ * Checkpoints come at moments that the clock decides, and therefore change nothing. The clock
+ * decides how many steps a run makes where it has a time budget, and never what a step is.
  *
  * Cost: as the plan says (unroll/plan.h), plus one checkpoint's bytes. Errors: UR_DIVERGED (the
  * failing step is not applied, checkpoint and model hold the weights before it), UR_CANCELLED
@@ -64,13 +65,25 @@ struct ur_transfer {
     uint32_t *confusion; /* [true class][predicted class] */
 };
 
+/* What made a run end. */
+enum ur_ending {
+    UR_ENDED_BY_STEPS,
+    UR_ENDED_BY_EARLY_STOPPING,
+    UR_ENDED_BY_TIME_BUDGET,
+    UR_ENDED_BY_COMMAND,
+    UR_ENDED_BY_DIVERGENCE
+};
+
 /* How a run ended: what the report says. */
 struct ur_train_result {
     const struct ur_spec *spec;
     const char *numerics_profile;
     enum ur_status status; /* UR_OK or UR_DIVERGED */
     bool stopped;          /* ended early by a command */
+    enum ur_ending ended_by;
     int32_t steps;         /* applied */
+    int32_t model_step;    /* after which the model's weights were; steps, but with early
+                              stopping the best epoch's */
     int32_t epochs;        /* begun */
     struct ur_score train; /* means over the minibatches of the last epoch, whole or not */
     struct ur_score validation;

@@ -20,6 +20,8 @@
  *     HISTORY   what the trainer sums over an epoch, so that a resumed epoch reports the same
  *               means; a checkpoint only
  *     REPORT    JSON; a model only
+ *     SERIES    f64 mean, f64 deviation of the training values; of a network of series only,
+ *               which it is known by
  *
  * Units: bytes. Errors: readers answer UR_BAD_CHECKPOINT for any length, digest, count or
  * non-finite number that cannot be.
@@ -55,6 +57,7 @@ struct ur_checkpoint_info {
     char program_version[32];
     float best_validation_accuracy; /* NaN: none yet */
     int32_t best_step;
+    double mean, deviation; /* of series: x is (value - mean) / deviation; not in INFO */
 };
 
 #endif

@@ -141,9 +141,13 @@ struct ur_record_insight {
     size_t json_bytes;
 };
 
+/* Of sets whose sequences are series of floats, each of its own length: it is what sets
+ * shape.series in a record that is read. */
+#define UR_KIND_SERIES "series"
+
 struct ur_record_dataset {
     char name[UR_NAME_BYTES];
-    char kind[16]; /* "digits", "idx" */
+    char kind[16]; /* "digits", "idx", UR_KIND_SERIES */
     char sha256[UR_SHA256_HEX_BYTES];
     struct ur_data_shape shape;
 };

@@ -28,6 +28,7 @@
     X(BAD_MODEL, "bad-model", 422, 3, "The model file is damaged.")                            \
     X(BAD_IMAGE, "bad-image", 422, 3, "The picture cannot be decoded.")                        \
     X(NO_DIGIT, "no-digit", 422, 3, "There is no digit in the picture.")                       \
+    X(WRONG_INPUT, "wrong-input", 422, 3, "The model does not take input of this kind.")       \
     X(JOB_TOO_BIG, "job-too-big", 422, 4,                                                      \
       "The job needs more memory than this machine gives.")                                    \
     X(IDEMPOTENCY, "idempotency-mismatch", 422, 2,                                             \

@@ -61,14 +61,14 @@ static void read_digest(const struct child *child, char digest[UR_SHA256_HEX_BYT
 }
 
 /* Another network in the folder's job. */
-static void set_model(const char *model)
+static void set_model(const char *dataset, const char *model)
 {
     struct ur_text text;
     ur_text_init(&text, 4096);
     ur_text_format(&text,
-                   "{\"dataset\":\"digits\",\"data\":{\"count\":300},\"model\":{%s},"
+                   "{\"dataset\":\"%s\",\"data\":{\"count\":300},\"model\":{%s},"
                    "\"train\":{\"steps\":20,\"batch\":40,\"shard_rows\":8,\"validation\":50}}",
-                   model);
+                   dataset, model);
     assert_false(text.failed);
     ur_test_write(spec_path, ur_text_get(&text), strlen(ur_text_get(&text)));
     ur_text_release(&text);
@@ -106,13 +106,17 @@ static void test_threads_give_one_digest_for_every_network(void **state)
     static const char *const models[] = {
         "\"cell\":\"rnn\",\"hidden\":12",
         "\"cell\":\"gru\",\"hidden\":12,\"readout\":\"mean\"",
-        "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\",\"scan\":\"columns\"",
+        "\"bidirectional\":true,\"hidden\":12,\"readout\":\"final\"",
+        "\"hidden\":12,\"scan\":\"columns\"",
         ("\"cell\":\"gru\",\"bidirectional\":true,\"layers\":3,\"hidden\":9,"
          "\"readout\":\"max\""),
     };
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+    for (size_t n = 0; n < 2 * sizeof models / sizeof models[0]; n++) {
+        const size_t i = n / 2, k = n % 2;
         char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
-        set_model(models[i]);
+        if (k > 0 && strstr(models[i], "columns") != NULL)
+            continue; /* a series has none */
+        set_model(k == 0 ? "digits" : "series", models[i]);
         run("1", false, expected);
         run("2", false, digest);
         assert_string_equal(digest, expected);
@@ -156,6 +160,94 @@ static void test_kills_change_nothing(void **state)
     assert_true(kills > 0);
 }
 
+enum { MATRIX_KILLS = 5, MATRIX_STEPS = 200, STEPS_A_LIFE = 20, MATRIX_BATCH = 64 };
+
+/* The networks of the matrix: what is in "model", and what else in "train". */
+static const struct {
+    const char *model, *train;
+} matrix[] = {
+    {"\"cell\":\"lstm\",\"hidden\":8", ""},
+    {"\"cell\":\"lstm\",\"hidden\":8,\"projection\":5,\"bidirectional\":true", ""},
+    {"\"cell\":\"lstm\",\"hidden\":8,\"bidirectional\":true,\"init\":\"orthogonal\"", ""},
+    {"\"cell\":\"gru\",\"hidden\":8,\"init\":\"pytorch\"", ",\"truncate_bptt\":9"},
+    {"\"cell\":\"rnn\",\"hidden\":8", ""},
+    {"\"cell\":\"lstm\",\"hidden\":8,\"layers\":2,\"dropout\":0.3",
+     ",\"augment\":{},\"ema\":0.9"},
+};
+
+/* Eight shards, so that eight threads have one each; an epoch, and with it a checkpoint, every
+ * fourth step. */
+static void set_matrix_job(size_t network)
+{
+    struct ur_text text;
+    ur_text_init(&text, 4096);
+    ur_text_format(&text,
+                   "{\"dataset\":\"digits\",\"data\":{\"count\":300},\"model\":{%s},"
+                   "\"train\":{\"steps\":%d,\"batch\":%d,\"shard_rows\":8,"
+                   "\"validation\":44%s},\"run\":{\"display_every\":1}}",
+                   matrix[network].model, MATRIX_STEPS, MATRIX_BATCH, matrix[network].train);
+    assert_false(text.failed);
+    ur_test_write(spec_path, ur_text_get(&text), strlen(ur_text_get(&text)));
+    ur_text_release(&text);
+}
+
+/* Reads lines to the one of a step or a later one. */
+static void read_to_step(const struct child *child, int32_t step)
+{
+    char line[256];
+    size_t used = 0;
+    while (used < sizeof line && read(child->out, line + used, 1) == 1) {
+        if (line[used++] != '\n')
+            continue;
+        line[used - 1] = '\0';
+        if (strncmp(line, "Iter ", 5) == 0 &&
+            strtol(line + 5, NULL, 10) >= (long)step * MATRIX_BATCH)
+            return;
+        used = 0;
+    }
+    fail_msg("no line of step %d came", (int)step);
+}
+
+/* Lives that end with SIGKILL, each past where the one before got to. The pipe takes fewer than
+ * eighty lines more than are read, so none of them comes to the end of the run by itself. */
+static void live_and_die(const char *threads)
+{
+    char program[] = "unroll-train", spec[] = "--spec", out[] = "--out", option[] = "--threads";
+    char again[] = "--resume", lines[] = "--lines", count[8];
+    char *argv[] = {program, spec, spec_path, out, out_path, option, count, again, lines, NULL};
+    ur_copy(count, sizeof count, threads);
+    for (int32_t life = 1; life <= MATRIX_KILLS; life++) {
+        struct child child = child_start(argv);
+        assert_true(fcntl(child.out, F_SETPIPE_SZ, 4096) > 0);
+        read_to_step(&child, STEPS_A_LIFE * life);
+        kill(child.pid, SIGKILL);
+        assert_int_equal(child_wait(&child), 128 + SIGKILL);
+    }
+}
+
+/* Every network, at every number of threads, left alone or killed five times: one digest. */
+static void test_the_matrix(void **state)
+{
+    (void)state;
+    static const char *const threads[] = {"1", "2", "3", "4", "8"};
+    for (size_t n = 0; n < sizeof matrix / sizeof matrix[0]; n++) {
+        char expected[UR_SHA256_HEX_BYTES] = "", digest[UR_SHA256_HEX_BYTES];
+        set_matrix_job(n);
+        for (size_t k = 0; k < sizeof threads / sizeof threads[0]; k++) {
+            run(threads[k], false, digest);
+            if (k == 0)
+                memcpy(expected, digest, sizeof expected);
+            assert_string_equal(digest, expected);
+            char name[32];
+            snprintf(name, sizeof name, "killed%zu-%zu", n, k);
+            ur_test_path(&folder, name, out_path);
+            live_and_die(threads[k]);
+            run(threads[k], true, digest);
+            assert_string_equal(digest, expected);
+        }
+    }
+}
+
 /* The pipe holds some sixty lines and the program prints one a step: it cannot be done before
  * the signal comes. */
 static void test_a_term_is_a_suspension(void **state)
@@ -191,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_threads_give_one_digest_for_every_network, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_kills_change_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_matrix, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_term_is_a_suspension, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import test, { after, before } from "node:test";
 import { gzipSync } from "node:zlib";
-import { endedStates, jobIn, raw, remove, smallJob, startDaemon, temporary, until } from "./lib.mjs";
+import { endedStates, jobIn, png, raw, remove, smallJob, startDaemon, temporary, until } from "./lib.mjs";
 
 const idx = (bytes, ...dims) => {
   const head = Buffer.alloc(4 + 4 * dims.length);
@@ -36,6 +36,18 @@ const folder = temporary();
 for (const [name, files] of Object.entries({ fine: {}, wide, ...broken })) {
   mkdirSync(path.join(folder, name));
   for (const [file, bytes] of Object.entries({ ...good(), ...files })) writeFileSync(path.join(folder, name, file), bytes);
+}
+
+const line = (i) => `${i % 2 ? "up" : "down"},${Array.from({ length: 5 + (i % 4) }, (_, t) => (i % 2 ? t : -t) + 0.1 * i).join(",")}\n`;
+const lines = (n) => Array.from({ length: n }, (_, i) => line(i)).join("");
+const series = {
+  waves: { "waves_TRAIN.tsv": lines(60).replaceAll(",", "\t"), "test.csv": `label,a,b\n${lines(20)}` },
+  hole: { "train.csv.gz": gzipSync("1,2,NaN,3\n2,1,1,1\n"), "test.csv": "1,2\n" },
+  alone: { "train.csv": "1,2\n2,3\n" },
+};
+for (const [name, files] of Object.entries(series)) {
+  mkdirSync(path.join(folder, name));
+  for (const [file, bytes] of Object.entries(files)) writeFileSync(path.join(folder, name, file), bytes);
 }
 
 let daemon;
@@ -112,7 +124,7 @@ test("a missing data set names those there are", async () => {
 test("data sets that are damaged say what is wrong, before a job is taken", async () => {
   const settled = await until("the data sets to be looked at", async () => {
     const { items } = (await daemon.api("GET", "/v1/datasets")).body;
-    return items.every((item) => ["ready", "damaged"].includes(item.state)) && items.length === 9 && items;
+    return items.every((item) => ["ready", "damaged"].includes(item.state)) && items.length === 13 && items;
   });
   const said = {
     truncated: /gzip|ends|short|bytes/, beyond: /label 4 is 4|label \d+ is \d+/, lying: /must be|larger|bytes/, short: /bytes|short|ends/,
@@ -129,6 +141,31 @@ test("data sets that are damaged say what is wrong, before a job is taken", asyn
   await refused(smallJob({ top: { dataset: "fine" }, train: { validation: 200 } }), 422, "invalid-spec", ["/train/validation"]);
   const large = await refused(smallJob({ top: { dataset: "wide" }, train: { validation: 0, augment: {} } }), 422, "invalid-spec", ["/train/augment"]);
   assert.match(large.detail, /128 x 128 pixels.*8 x 129/);
+});
+
+test("series are found, checked and trained on, and no picture is shown to them", async () => {
+  const { items } = (await daemon.api("GET", "/v1/datasets")).body;
+  const set = (name) => items.find((item) => item.name === name);
+  const { kind, state, steps, width, classes, n_train, n_test } = set("waves");
+  assert.deepEqual([kind, state, steps, width, classes, n_train, n_test], ["series", "ready", 8, 1, 2, 60, 20]);
+  assert.deepEqual([set("series").kind, set("series").steps, set("series").classes], ["series", 120, 6]);
+  assert.match(set("hole").detail, /train\.csv\.gz: line 1, column 3: found "NaN", must be a number/);
+  assert.match(set("alone").detail, /alone_TEST\.tsv is missing \(or test\.csv\)/);
+
+  const wishes = { model: { scan: "columns" }, train: { validation: 0, augment: {}, evaluate_on: "fine" }, data: { fresh: true } };
+  const job = (changes) => smallJob({ top: { dataset: "waves", name: "waves" }, train: { validation: 0 }, ...changes });
+  await refused({ ...job(wishes), data: wishes.data }, 422, "invalid-spec", ["/model/scan", "/train/augment", "/train/evaluate_on", "/data/fresh"]);
+  await refused(smallJob({ top: { dataset: "fine" }, train: { validation: 0, evaluate_on: "waves" } }), 422, "invalid-spec", ["/train/evaluate_on"]);
+
+  const { body } = await daemon.api("POST", "/v1/jobs", job({}));
+  assert.equal((await jobIn(daemon, body.id, endedStates)).state, "succeeded");
+  const picture = png(new Uint8Array(112 * 112).fill(255), 112, 112);
+  const answer = await until("the model to be loaded", async () => {
+    const reply = await daemon.api("POST", "/v1/models/waves:classify", picture, { "content-type": "image/png" });
+    return reply.status !== 404 && reply.status !== 503 && reply;
+  });
+  assert.deepEqual([answer.status, answer.body.code], [422, "wrong-input"], answer.text);
+  assert.match(answer.body.detail, /series of up to 8 values/);
 });
 
 test("a job too big for the machine is told the numbers", async () => {

@@ -17,7 +17,7 @@ static const struct ur_record_hello hello = {.version = UR_RECORD_VERSION,
                                              .numerics_profile = "avx2",
                                              .blas = "OpenBLAS 0.3.21 Haswell",
                                              .dataset_sha256 = SHA,
-                                             .shape = {28, 28, 10, 60000, 10000},
+                                             .shape = {28, 28, 10, 60000, 10000, 0},
                                              .threads = 2,
                                              .steps = 781,
                                              .first_step = 12,
@@ -38,6 +38,23 @@ static const struct ur_record_end ending = {
 static const struct ur_record_insight insight = {30, "{\"step\":30}", 11};
 static const struct ur_record_dataset dataset = {
     "mnist", "idx", SHA, {28, 28, 10, 60000, 0, 0}};
+
+/* The kind alone says that a set is one of series. */
+static void test_series(void **state)
+{
+    (void)state;
+    struct ur_record_dataset told = dataset, heard;
+    unsigned char bytes[512];
+    struct ur_writer writer = ur_writer_of(bytes, sizeof bytes);
+    ur_copy(told.kind, sizeof told.kind, UR_KIND_SERIES);
+    ur_record_dataset_write(&writer, &told);
+    assert_false(writer.failed);
+    const struct ur_frame frame = {
+        .type = UR_RECORD_DATASET, .payload = bytes, .bytes = (uint32_t)writer.used};
+    assert_int_equal(ur_record_dataset_read(&frame, &heard, NULL), UR_OK);
+    assert_int_equal(heard.shape.series, 1);
+    assert_int_equal(heard.shape.n_train, told.shape.n_train);
+}
 
 /* Decodes a frame of the given type and encodes what it read once more. */
 static enum ur_status again(uint16_t type, const struct ur_frame *frame,
@@ -359,6 +376,7 @@ static void test_nan_survives(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_series),
         cmocka_unit_test(test_round_trips_and_every_wrong_length),
         cmocka_unit_test(test_every_short_buffer),
         cmocka_unit_test(test_every_wrong_field),

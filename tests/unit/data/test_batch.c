@@ -33,7 +33,7 @@ static void make_world_of(struct world *world, const struct ur_spec *spec)
     struct ur_error error = {.status = UR_OK};
     make_part(train_x, train_y, N_TRAIN, 0);
     make_part(test_x, test_y, N_TEST, 100);
-    world->dataset = (struct ur_dataset){.shape = {STEPS, WIDTH, 200, N_TRAIN, N_TEST},
+    world->dataset = (struct ur_dataset){.shape = {STEPS, WIDTH, 200, N_TRAIN, N_TEST, 0},
                                          .train_x = train_x,
                                          .train_y = train_y,
                                          .test_x = test_x,

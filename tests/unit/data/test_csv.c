@@ -69,6 +69,9 @@ static void test_layouts(void **state)
           2, three_one, numbers);
     check("\"a\",\"0.5\",-1.25,300\nb,4\n", 2, three_one, numbers);
     check("label,0,1,2\na,0.5,-1.25,300\nb,4\n", 2, three_one, numbers);
+    check("\xef\xbb\xbf"
+          "label,0,1,2\na,0.5,-1.25,300\nb,4\n",
+          2, three_one, numbers);
     check("t0,t1,\"Target\",t2\n0.5,-1.25,a,300\n4,,b\n", 2, three_one, numbers);
     check("kind,t0,t1,t2\n1,0.5,-1.25,300\n2,4\n", 2, three_one, numbers);
 }

@@ -124,6 +124,30 @@ static void test_errors_are_answers(void **state)
     free(file.data);
 }
 
+/* A model of series is loaded like any other, and has no answer to a picture. */
+static void test_series_are_not_asked_with_pictures(void **state)
+{
+    (void)state;
+    const struct ur_data_shape series = {120, 1, 6, 100, 10, 1};
+    struct predictor predictor;
+    struct model_file model;
+    struct bytes file = drawing();
+    model_file_make(&model, 24, series, UR_READOUT_LAST, 4);
+    predictor_start(&predictor);
+    predictor_send_model(&predictor, UR_PREDICT_LOAD, 1, 0, model.bytes, model.n_bytes);
+    predictor_answer(&predictor, 1, &answer);
+    assert_int_equal(answer.status, UR_OK);
+    predictor_send_picture(&predictor, &(struct ur_predict_classify){.request = 2,
+                                                                     .body = file.data,
+                                                                     .body_bytes = file.size});
+    predictor_answer(&predictor, 2, &answer);
+    assert_int_equal(answer.status, UR_WRONG_INPUT);
+    assert_non_null(strstr(answer.detail, "series of up to 120 values"));
+    assert_int_equal(predictor_stop(&predictor), 0);
+    model_file_free(&model);
+    free(file.data);
+}
+
 /* Many requests at once, on two models: every answer has the bits it has alone. */
 static void test_company_changes_no_bit(void **state)
 {
@@ -236,6 +260,7 @@ static void test_fd_0_must_be_a_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_series_are_not_asked_with_pictures),
         cmocka_unit_test(test_a_day_in_its_life),
         cmocka_unit_test(test_errors_are_answers),
         cmocka_unit_test(test_company_changes_no_bit),

@@ -277,6 +277,38 @@ static void test_right_digests_are_not_enough(void **state)
     }
 }
 
+/* A network of series carries the scale of its values, and is known by it. */
+static void test_series(void **state)
+{
+    (void)state;
+    static struct small_network small;
+    static const double wrong[] = {0, -1, (double)NAN, (double)INFINITY};
+    for (int k = 0; k < 2; k++) {
+        const enum ur_checkpoint_file_kind kind = k == 0 ? UR_FILE_CHECKPOINT : UR_FILE_MODEL;
+        small_network_make(&small, kind, 7);
+        small.content.info.shape.series = 1;
+        small.content.info.mean = -2.5;
+        small.content.info.deviation = 0.125;
+        const size_t count = ur_checkpoint_bytes(&small.content);
+        assert_int_equal(ur_checkpoint_encode(&small.content, small.buffer, NULL), UR_OK);
+        unsigned char *bytes = malloc(count);
+        memcpy(bytes, small.buffer, count);
+        struct ur_checkpoint_file file;
+        assert_int_equal(ur_checkpoint_parse(&file, bytes, count, NULL), UR_OK);
+        assert_int_equal(file.info.shape.series, 1);
+        assert_true(file.info.mean == -2.5 && file.info.deviation == 0.125);
+        ur_checkpoint_close(&file);
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            memcpy(small.buffer + begin_of(small.buffer, "SERIES") + 8, &wrong[i], 8);
+            ur_test_reseal(small.buffer, count);
+            assert_int_equal(parse(small.buffer, count), UR_BAD_CHECKPOINT);
+        }
+    }
+    small_network_make(&small, UR_FILE_MODEL, 7);
+    assert_int_equal(ur_checkpoint_encode(&small.content, small.buffer, NULL), UR_OK);
+    assert_int_equal(parse(small.buffer, ur_checkpoint_bytes(&small.content)), UR_OK);
+}
+
 /* A section of a later version is skipped. */
 static void test_unknown_sections_are_skipped(void **state)
 {
@@ -358,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_every_truncation_is_found),
         cmocka_unit_test(test_every_flipped_bit_is_found),
         cmocka_unit_test(test_right_digests_are_not_enough),
+        cmocka_unit_test(test_series),
         cmocka_unit_test(test_unknown_sections_are_skipped),
         cmocka_unit_test(test_tensors_must_be_the_networks),
         cmocka_unit_test(test_nothing_infinite_is_written),

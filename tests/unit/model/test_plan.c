@@ -185,9 +185,40 @@ static void test_a_model_that_cannot_be_asked_is_refused(void **state)
     assert_int_equal(check_model(UR_MAX_HIDDEN, UR_MAX_WIDTH, NULL), UR_JOB_TOO_BIG);
 }
 
+static void test_what_series_refuse(void **state)
+{
+    (void)state;
+    struct job job = small_job();
+    struct ur_field_errors fields = {.count = 0};
+    struct ur_error error = {0};
+    job.spec.model.scan = UR_SCAN_COLUMNS;
+    job.spec.train.augment.on = 1;
+    job.spec.data.fresh = 1;
+    ur_copy(job.spec.train.evaluate_on, sizeof job.spec.train.evaluate_on, "mnist");
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, &fields, &error), UR_OK);
+    assert_int_equal(fields.count, 0);
+    job.shape.series = 1;
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, &fields, &error),
+                     UR_INVALID_SPEC);
+    assert_string_equal(error.detail, "/model/scan must be rows: a series has no columns.");
+    assert_int_equal(fields.count, 4);
+    assert_string_equal(fields.items[1].pointer, "/train/augment");
+    assert_string_equal(fields.items[2].pointer, "/data/fresh");
+    assert_string_equal(fields.items[3].pointer, "/train/evaluate_on");
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, NULL, NULL), UR_INVALID_SPEC);
+    job.spec = small_job().spec;
+    assert_int_equal(ur_plan_check_data(&job.spec, &job.shape, &fields, &error), UR_OK);
+
+    /* Images are not evaluated on series, of whatever shape. */
+    const struct ur_data_shape images = small_job().shape;
+    assert_int_equal(ur_plan_check_transfer(&images, &images, NULL), UR_OK);
+    assert_int_equal(ur_plan_check_transfer(&images, &job.shape, NULL), UR_INVALID_SPEC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_series_refuse),
         cmocka_unit_test(test_plan_is_what_is_carved),
         cmocka_unit_test(test_plan_of_every_cell_and_stack),
         cmocka_unit_test(test_largest_job_does_not_wrap_around),

@@ -36,7 +36,7 @@ static inline void fake_hello(uint32_t version, int32_t first_step)
                                     .program_version = "test",
                                     .numerics_profile = "portable",
                                     .blas = "none",
-                                    .shape = {28, 28, 10, 600, 100},
+                                    .shape = {28, 28, 10, 600, 100, 0},
                                     .threads = 1,
                                     .steps = FAKE_STEPS,
                                     .first_step = first_step,
@@ -297,7 +297,7 @@ static inline int fake_describe(const char *name, const char *folder)
     if (strcmp(name, "endless") == 0)
         for (;;)
             pause();
-    struct ur_record_dataset record = {.shape = {28, 28, 10, 500, 100}};
+    struct ur_record_dataset record = {.shape = {28, 28, 10, 500, 100, 0}};
     ur_copy(record.name, sizeof record.name, name);
     ur_copy(record.kind, sizeof record.kind, "idx");
     memset(record.sha256, 'e', UR_SHA256_HEX_BYTES - 1);

@@ -27,6 +27,7 @@ enum { MAX_EVENTS = 256, STEPS = 40 };
 struct witness {
     enum ur_command command;
     int32_t at_step;       /* ... once that many steps were told */
+    useconds_t pause_us;   /* ... and how long it is to wait before each step */
     int32_t at_evaluation; /* ... or in the n-th evaluation, from 1; 0: not so */
     struct ur_step_point points[MAX_EVENTS];
     int n_points;
@@ -106,6 +107,8 @@ static enum ur_command on_poll(void *context)
     const bool now = witness->at_evaluation > 0
                          ? witness->evaluating && witness->evaluations == witness->at_evaluation
                          : witness->n_points == witness->at_step && !witness->loading;
+    if (witness->pause_us > 0 && !witness->loading && !witness->evaluating)
+        usleep(witness->pause_us);
     return now ? witness->command : UR_COMMAND_NONE;
 }
 
@@ -411,6 +414,154 @@ static void test_a_running_mean_is_kept_and_resumed(void **state)
     }
     release(undisturbed);
     release(without);
+}
+
+/* Weights that hardly move: the second epoch is no better than the first, nor is the third. */
+static void stopping_spec(struct ur_spec *spec)
+{
+    small_spec(spec);
+    spec->train.learning_rate = 1e-7;
+    spec->train.steps = 400;
+    spec->train.ema = 0.5;
+    spec->train.early_stopping.on = 1;
+    spec->train.early_stopping.patience = 1;
+}
+
+static void test_early_stopping_keeps_the_best_epoch(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    struct ur_checkpoint_file file = {0};
+    stopping_spec(&spec);
+    struct witness *witness = expected(&spec);
+    const struct ur_train_result *result = &witness->result;
+    assert_int_equal(result->ended_by, UR_ENDED_BY_EARLY_STOPPING);
+    assert_false(result->stopped);
+    assert_int_equal(result->steps, 38);
+    assert_int_equal(result->model_step, 13);
+    assert_int_equal(witness->n_epochs, 3);
+    assert_int_equal(witness->evaluations, 5); /* two of them of the best epoch's weights */
+    assert_string_equal(result->weights_sha256, witness->epochs[0].weights_sha256);
+    assert_string_not_equal(result->weights_sha256, witness->epochs[2].weights_sha256);
+    assert_true((float)result->validation.loss == witness->epochs[0].validation_loss);
+    assert_true((float)result->validation.loss != witness->epochs[2].validation_loss);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "model.unroll", NULL), UR_OK);
+    assert_int_equal(file.info.step, 13);
+    assert_string_equal(file.info.weights_sha256, result->weights_sha256);
+    ur_checkpoint_close(&file);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "last.ckpt", NULL), UR_OK);
+    assert_int_equal(file.info.step, 38);
+    ur_checkpoint_close(&file);
+    release(witness);
+}
+
+/* The decision to stop is in the checkpoint: a run that is suspended after it, wherever,
+ * writes the same model. */
+static void test_suspended_around_early_stopping_it_ends_the_same(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    stopping_spec(&spec);
+    struct witness *undisturbed = expected(&spec);
+    for (int32_t at = 1; at <= 10; at++) {
+        struct witness *witness = calloc(1, sizeof *witness);
+        witness->command = UR_COMMAND_SUSPEND;
+        witness->at_evaluation = at <= 5 ? at : 0;
+        const int32_t steps[] = {12, 13, 26, 37, 38};
+        witness->at_step = at <= 5 ? 0 : steps[at - 6];
+        assert_int_equal(run(&spec, false, 2, witness), UR_INTERRUPTED);
+        assert_false(is_there("model.unroll"));
+        ur_train_result_release(&witness->result);
+        witness->command = UR_COMMAND_NONE;
+        witness->at_evaluation = 0;
+        /* Twice: a run that has ended is found as it was. */
+        for (int turn = 0; turn < 2; turn++) {
+            assert_int_equal(run(&spec, true, 1, witness), UR_OK);
+            assert_int_equal(witness->result.ended_by, UR_ENDED_BY_EARLY_STOPPING);
+            assert_string_equal(witness->result.weights_sha256,
+                                undisturbed->result.weights_sha256);
+            assert_int_equal(witness->result.steps, 38);
+            assert_int_equal(witness->result.model_step, 13);
+            assert_same_score(&witness->result.test, &undisturbed->result.test);
+            assert_same_score(&witness->result.validation, &undisturbed->result.validation);
+            if (turn == 0)
+                ur_train_result_release(&witness->result);
+        }
+        release(witness);
+    }
+    release(undisturbed);
+}
+
+/* An epoch that a command cuts short may be the best so far, and must not be what a resumed
+ * run goes back to. */
+static void test_a_stop_leaves_early_stopping_as_it_was(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    struct ur_checkpoint_file file = {0};
+    stopping_spec(&spec);
+    spec.train.learning_rate = 0.01; /* it does learn, and no gain is large enough */
+    spec.train.early_stopping.min_delta = 1;
+    struct witness *undisturbed = expected(&spec);
+    assert_int_equal(undisturbed->result.steps, 38);
+    struct witness *witness = calloc(1, sizeof *witness);
+    witness->command = UR_COMMAND_STOP;
+    witness->at_step = 20;
+    assert_int_equal(run(&spec, false, 2, witness), UR_OK);
+    assert_int_equal(witness->result.ended_by, UR_ENDED_BY_COMMAND);
+    assert_int_equal(witness->result.model_step, 20);
+    assert_int_equal(ur_checkpoint_open(&file, folder.path, "best.ckpt", NULL), UR_OK);
+    assert_int_equal(file.info.step, 13);
+    ur_checkpoint_close(&file);
+    ur_train_result_release(&witness->result);
+    witness->command = UR_COMMAND_NONE;
+    assert_int_equal(run(&spec, true, 2, witness), UR_OK);
+    assert_same_end(witness, undisturbed);
+    assert_int_equal(witness->result.model_step, undisturbed->result.model_step);
+    ur_train_result_release(&witness->result);
+
+    /* Without the best epoch's file there is no model to write, and that is said. */
+    unlink(path_of("best.ckpt"));
+    assert_int_equal(run(&spec, true, 2, witness), UR_NOT_FOUND);
+    release(witness);
+    release(undisturbed);
+}
+
+/* Ten steps of a tenth of a second are all that a second gives. */
+static void test_a_time_budget_ends_a_run(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    small_spec(&spec);
+    spec.train.time_budget_s = 1;
+    struct witness *witness = calloc(1, sizeof *witness);
+    witness->pause_us = 100000;
+    assert_int_equal(run(&spec, false, 2, witness), UR_OK);
+    assert_int_equal(witness->result.ended_by, UR_ENDED_BY_TIME_BUDGET);
+    assert_false(witness->result.stopped);
+    const int32_t steps = witness->result.steps;
+    assert_in_range(steps, 1, 11);
+    assert_int_equal(witness->result.model_step, steps);
+    assert_true(witness->result.seconds >= 1);
+    assert_true(is_there("model.unroll"));
+    char digest[UR_SHA256_HEX_BYTES];
+    ur_copy(digest, sizeof digest, witness->result.weights_sha256);
+    ur_train_result_release(&witness->result);
+
+    /* The time of earlier runs counts. */
+    assert_int_equal(run(&spec, true, 2, witness), UR_OK);
+    assert_int_equal(witness->n_points, 0);
+    assert_int_equal(witness->result.ended_by, UR_ENDED_BY_TIME_BUDGET);
+    assert_string_equal(witness->result.weights_sha256, digest);
+    release(witness);
+
+    /* Every step is the one that any run makes. */
+    spec.train.time_budget_s = 0;
+    spec.train.steps = steps;
+    struct witness *other = expected(&spec);
+    assert_int_equal(other->result.ended_by, UR_ENDED_BY_STEPS);
+    assert_string_equal(other->result.weights_sha256, digest);
+    release(other);
 }
 
 /* An evaluation at the end of an epoch, and each of those at the very end. */
@@ -829,6 +980,10 @@ int main(void)
         RUN_TEST(test_every_optimizer_resumes_to_the_same_bits),
         RUN_TEST(test_a_plateau_lowers_the_rate),
         RUN_TEST(test_a_running_mean_is_kept_and_resumed),
+        RUN_TEST(test_early_stopping_keeps_the_best_epoch),
+        RUN_TEST(test_suspended_around_early_stopping_it_ends_the_same),
+        RUN_TEST(test_a_stop_leaves_early_stopping_as_it_was),
+        RUN_TEST(test_a_time_budget_ends_a_run),
         RUN_TEST(test_suspended_while_evaluating_it_ends_the_same),
         RUN_TEST(test_a_finished_run_can_be_resumed),
         RUN_TEST(test_a_damaged_checkpoint_falls_back),

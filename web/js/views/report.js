@@ -72,6 +72,7 @@ export function Report({ job, confusion }) {
       transfer && `Accuracy on ${transfer.dataset}`,
       transfer?.accuracy != null && html`<b>${percent(transfer.accuracy, 2)}</b>`,
     ],
+    ["Ended by", report.ended_by && report.ended_by !== "steps" && report.ended_by.replace("_", " ")],
     ["Time", seconds(job) != null && duration(seconds(job))],
     ["Parameters", job.parameters != null && job.parameters > 0 && count(job.parameters)],
     [
