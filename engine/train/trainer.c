@@ -120,7 +120,11 @@ static enum ur_status begin(struct ur_run *run, size_t memory_bytes, struct ur_e
         if (status != UR_OK)
             return status;
     }
-    if (!found) {
+    if (!found && run->request->from != NULL) {
+        const enum ur_status status = ur_run_fork(run, error);
+        if (status != UR_OK)
+            return status;
+    } else if (!found) {
         ur_run_files_remove(run->request->folder);
         ur_params_init(&run->model.params, (uint64_t)run->request->spec->train.seed,
                        run->team.weights);

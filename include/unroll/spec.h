@@ -200,6 +200,12 @@ void ur_spec_schema(struct ur_text *out);
  * comparing a checkpoint with a spec. */
 void ur_spec_print_result_part(const struct ur_spec *spec, struct ur_text *out);
 
+/* Checks that a fork keeps what its parent's weights stand on: the network, the data, the
+ * split, the numerics. UR_INVALID_SPEC with every field that differs in *fields, which may be
+ * NULL. Whether its steps lie beyond the checkpoint is the caller's to check. */
+enum ur_status ur_spec_check_fork(const struct ur_spec *parent, const struct ur_spec *child,
+                                  struct ur_field_errors *fields, struct ur_error *error);
+
 /* Gives the name of an enum field's value, "?" outside it: ur_spec_enum_name("/model/cell",
  * spec->model.cell). */
 const char *ur_spec_enum_name(const char *pointer, int32_t value, char out[UR_NAME_BYTES]);
