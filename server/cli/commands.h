@@ -21,7 +21,8 @@ struct ur_cli {
     bool json;   /* machines read the output: one JSON document a line */
     bool watch;  /* submit: follow the job to its end */
     bool resume; /* train: go on from the folder's checkpoint */
-    const char *threads, *out, *steps;
+    const char *threads, *steps;
+    char *out;
     const char *state, *tag, *limit;
     const char *model;
     const char *seed, *label;      /* datasets sheet */

@@ -35,24 +35,25 @@ static enum ur_status list(struct ur_cli *cli, struct ur_error *error)
 }
 
 /* The worker checks the values; it does so before it opens anything. */
-static enum ur_status draw_sheet(const struct ur_cli *cli, struct ur_error *error)
+static enum ur_status draw_sheet(struct ur_cli *cli, struct ur_error *error)
 {
-    char program[2048];
+    char program[2048], sheet[] = "--sheet", out[] = "--out", seed[] = "--seed";
+    char label[] = "--class";
     const enum ur_status status = ur_sibling("unroll-train", program, sizeof program, error);
     if (status != UR_OK)
         return status;
-    const char *arguments[10] = {program, "--sheet", cli->arguments[1], "--out", cli->out};
+    char *arguments[10] = {program, sheet, cli->arguments[1], out, cli->out};
     int n_arguments = 5;
     if (cli->seed != NULL) {
-        arguments[n_arguments++] = "--seed";
+        arguments[n_arguments++] = seed;
         arguments[n_arguments++] = cli->seed;
     }
     if (cli->label != NULL) {
-        arguments[n_arguments++] = "--class";
+        arguments[n_arguments++] = label;
         arguments[n_arguments++] = cli->label;
     }
     fflush(NULL);
-    execv(program, (char *const *)arguments); /* execv changes nothing; its type is older */
+    execv(program, arguments);
     return ur_fail_errno(error, errno, "Starting %s failed", program);
 }
 
