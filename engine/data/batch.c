@@ -149,17 +149,17 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
                    float *row_weights, int32_t *lengths)
 {
     struct target target = {.shape = ur_shape_scanned(&dataset->shape, order->scan),
-                                  .columns = order->scan == UR_SCAN_COLUMNS,
-                                  .augment = order->augment.on ? &order->augment : NULL,
-                                  .images = dataset->train_x,
-                                  .values = dataset->train_values,
-                                  .sizes = dataset->train_lengths,
-                                  .classes = dataset->train_y,
-                                  .shard_rows = shard_rows,
-                                  .x = x,
-                                  .labels = labels,
-                                  .row_weights = row_weights,
-                                  .lengths = lengths};
+                            .columns = order->scan == UR_SCAN_COLUMNS,
+                            .augment = order->augment.on ? &order->augment : NULL,
+                            .images = dataset->train_x,
+                            .values = dataset->train_values,
+                            .sizes = dataset->train_lengths,
+                            .classes = dataset->train_y,
+                            .shard_rows = shard_rows,
+                            .x = x,
+                            .labels = labels,
+                            .row_weights = row_weights,
+                            .lengths = lengths};
     const int64_t start = (int64_t)step * order->batch + first_row;
     assert(step >= 0 && first_row >= 0 && first_row < order->batch);
     for (int32_t row = 0; row < shard_rows; row++) {

@@ -2,7 +2,6 @@
 
 #include <stdbool.h>
 
-
 static int32_t choose_style(const struct ur_digit_shape *shape, struct ur_draws *draws)
 {
     int32_t total = 0, style = 0;

@@ -1,6 +1,5 @@
 #include "data/digits_paper.h"
 
-
 /* Gives the lines their place on the sheet, and their size: `box`, ink included. */
 static void place(struct ur_line *line, float box, float radius)
 {

@@ -25,7 +25,7 @@ struct ur_cli {
     char *out;
     const char *state, *tag, *limit;
     const char *model;
-    char *seed, *label; /* datasets sheet */
+    char *seed, *label;            /* datasets sheet */
     const char *from;              /* fork */
     const char *sets[UR_CLI_SETS]; /* fork: POINTER=VALUE */
     int n_sets;

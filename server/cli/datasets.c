@@ -1,5 +1,5 @@
-/* `unroll datasets`: what there is to train on, and a picture of it. The picture is drawn by the
- * worker, which takes this process over: this program knows no data set. */
+/* `unroll datasets`: what there is to train on, and a picture of it. The picture is drawn by
+ * the worker, which takes this process over: this program knows no data set. */
 #include <errno.h>
 #include <unistd.h>
 

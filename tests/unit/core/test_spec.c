@@ -458,9 +458,9 @@ static void test_printing_keeps_every_field(void **state)
                                    &spec, &error),
                              UR_OK);
         else if (strcmp(fields[i].pointer, "/data/fresh") == 0)
-            assert_int_equal(parse("{\"dataset\":\"digits\",\"data\":{\"fresh\":true}}",
-                                   &spec, &error),
-                             UR_OK);
+            assert_int_equal(
+                parse("{\"dataset\":\"digits\",\"data\":{\"fresh\":true}}", &spec, &error),
+                UR_OK);
         else
             assert_good(fields[i].pointer, value, &spec);
         assert_memory_not_equal(&spec, &standard, sizeof spec);

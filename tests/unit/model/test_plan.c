@@ -49,11 +49,11 @@ static void check(const struct job *job)
     assert_int_equal(plan.params_bytes, params.used);
     assert_int_equal(plan.work_bytes, work.used);
     const int32_t values = job->shape.steps * job->shape.width;
-    assert_int_equal(plan.data_bytes,
-                     (size_t)(job->shape.n_train + job->shape.n_test) *
-                             (size_t)(job->shape.series ? 4 * values + 4 : values + 2) +
-                         (job->spec.data.fresh ? (size_t)job->shape.n_train * (size_t)values
-                                               : 0));
+    assert_int_equal(
+        plan.data_bytes,
+        (size_t)(job->shape.n_train + job->shape.n_test) *
+                (size_t)(job->shape.series ? 4 * values + 4 : values + 2) +
+            (job->spec.data.fresh ? (size_t)job->shape.n_train * (size_t)values : 0));
     /* A checkpoint and a model are put together in memory. */
     assert_true(plan.base_bytes > (4 + means) * model.params.n_floats * sizeof(float));
     assert_int_equal(plan.total_bytes,
