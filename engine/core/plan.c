@@ -257,6 +257,9 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     if (spec->run.insight_every > 0)
         plan->work_bytes = plus(plan->work_bytes, insight_bytes(&d, shards));
     plan->data_bytes = times(sequences, sequence_bytes(shape));
+    if (spec->data.fresh) /* the images of the next epoch */
+        plan->data_bytes =
+            plus(plan->data_bytes, times((size_t)shape->n_train, d.steps * d.width));
     plan->base_bytes = PLAN_BASE_BYTES +
                        workers * (PLAN_THREAD_BYTES + d.hidden * PLAN_THREAD_UNIT_BYTES) +
                        times(parameters(&d, piece), PLAN_FILE_ARRAYS + means);
