@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 #include "data/dataset.h"
+#include "data/sheet.h"
 #include "train/environment.h"
 #include "train/trainer.h"
 #include "train_console.h"
 #include "train_folder.h"
 #include "train_json.h"
 #include "train_options.h"
+#include "train_verify.h"
 #include "train_worker.h"
 #include "unroll/log.h"
 
@@ -197,6 +199,10 @@ static enum ur_status read_spec(struct session *session, struct ur_error *error)
 static int32_t choose_threads(const struct session *session)
 {
     int32_t threads = session->options.threads;
+    for (int32_t i = 0; i < session->options.n_verify_threads; i++)
+        threads = threads > session->options.verify_threads[i]
+                      ? threads
+                      : session->options.verify_threads[i];
     if (threads == 0)
         threads = session->spec.run.threads;
     return threads > 0 ? threads : ur_environment_cores();
@@ -247,14 +253,39 @@ static enum ur_status write_report(const struct session *session, struct ur_erro
     return ur_fail_errno(error, saved, "report.json cannot be written");
 }
 
+static struct ur_train_request request_of(const struct session *session)
+{
+    return (struct ur_train_request){.spec = &session->spec,
+                                     .folder = session->options.folder,
+                                     .data_folder = session->options.data_dir,
+                                     .threads = session->threads,
+                                     .resume = session->options.resume,
+                                     .from = session->options.from,
+                                     .numerics_profile = session->profile};
+}
+
+/* Prints the answer also where it is that the weights differ. */
+static enum ur_status verify(const struct session *session, struct ur_error *error)
+{
+    const struct ur_train_request run = request_of(session);
+    const struct ur_verify_request request = {.run = &run,
+                                              .threads = session->options.verify_threads,
+                                              .n_threads = session->options.n_verify_threads,
+                                              .steps = session->options.verify_steps,
+                                              .interrupted = &interrupted};
+    struct ur_text json;
+    ur_text_init(&json, UR_JSON_MAX_BYTES);
+    catch_signals();
+    const enum ur_status status = ur_verify(&request, &json, error);
+    if (status == UR_OK || status == UR_INTERNAL)
+        puts(ur_text_get(&json));
+    ur_text_release(&json);
+    return status;
+}
+
 static enum ur_status train(struct session *session, struct ur_error *error)
 {
-    const struct ur_train_request request = {.spec = &session->spec,
-                                             .folder = session->options.folder,
-                                             .data_folder = session->options.data_dir,
-                                             .threads = session->threads,
-                                             .resume = session->options.resume,
-                                             .numerics_profile = session->profile};
+    const struct ur_train_request request = request_of(session);
     const struct ur_train_observer observer = {.context = session,
                                                .phase = on_phase,
                                                .start = on_start,
@@ -313,6 +344,41 @@ static enum ur_status describe(struct session *session, struct ur_error *error)
     return UR_OK;
 }
 
+/* Writes bytes to a file of the user's choice, which may be a device or a pipe. */
+static enum ur_status write_file(const char *path, const unsigned char *bytes, size_t n_bytes,
+                                 struct ur_error *error)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        return ur_fail_errno(error, errno, "%s cannot be written", path);
+    const bool good = fwrite(bytes, 1, n_bytes, file) == n_bytes;
+    const int saved = errno;
+    if (fclose(file) == 0 && good)
+        return UR_OK;
+    return ur_fail_errno(error, good ? errno : saved, "%s cannot be written", path);
+}
+
+/* Of a generated set as many images as the sheet of one class can show. */
+static enum ur_status draw_sheet(const struct session *session, struct ur_error *error)
+{
+    struct ur_dataset dataset = {0};
+    unsigned char *png = NULL;
+    size_t n_bytes = 0;
+    const struct ur_dataset_request request = {.name = session->options.sheet,
+                                               .count = UR_SHEET_COLUMNS * 10 * 10,
+                                               .seed = (uint64_t)session->options.seed,
+                                               .extra_folder = session->options.data_dir,
+                                               .threads = ur_environment_cores()};
+    enum ur_status status = ur_dataset_open(&dataset, &request, error);
+    if (status == UR_OK)
+        status = ur_sheet_png(&dataset, session->options.label, &png, &n_bytes, error);
+    if (status == UR_OK)
+        status = write_file(session->options.folder, png, n_bytes, error);
+    free(png);
+    ur_dataset_close(&dataset);
+    return status;
+}
+
 static enum ur_status work(struct session *session, char **argv, struct ur_error *error)
 {
     enum ur_status status = UR_OK;
@@ -324,10 +390,14 @@ static enum ur_status work(struct session *session, char **argv, struct ur_error
     }
     if (status == UR_OK && session->options.describe != NULL)
         return describe(session, error);
+    if (status == UR_OK && session->options.sheet != NULL)
+        return draw_sheet(session, error);
     if (status == UR_OK)
         status = read_spec(session, error);
     if (status == UR_OK)
         status = pin(session, argv, error);
+    if (status == UR_OK && session->options.verify)
+        return verify(session, error);
     if (status == UR_OK && !session->options.worker)
         status = ur_train_folder_claim(session->options.folder, session->options.resume, error);
     if (status == UR_OK)
@@ -358,7 +428,7 @@ static enum ur_status tell_end(struct session *session, enum ur_status status,
     if (status == UR_OK)
         return status;
     ur_log(UR_LOG_ERROR, "%s", error->detail);
-    if (status == UR_INTERRUPTED && !session->has_worker)
+    if (status == UR_INTERRUPTED && !session->has_worker && !session->options.verify)
         fprintf(stderr, "The same command with --out %s --resume goes on from there.\n",
                 session->options.folder);
     return status;

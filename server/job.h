@@ -57,9 +57,11 @@ struct ur_job_row {
     char *error_detail;
     char model_name[UR_NAME_BYTES]; /* "": none */
     int32_t model_version;
-    char *tags;   /* JSON array */
-    char *spec;   /* JSON; NULL in a row that only updates */
-    char *report; /* JSON; NULL: none yet */
+    char parent[UR_JOB_ID_BYTES]; /* of a fork; "": none */
+    int32_t parent_step;          /* where it left its parent */
+    char *tags;                   /* JSON array */
+    char *spec;                   /* JSON; NULL in a row that only updates */
+    char *report;                 /* JSON; NULL: none yet */
 
     struct ur_job_progress {
         int32_t step; /* the highest seen: repeated ones after a resume make no events */

@@ -26,6 +26,7 @@ static const struct ur_route routes[] = {
     ROW(POST, "/v1/jobs/{id}:pause", NONE, TRAIN, POOL, "", job_pause)
     ROW(POST, "/v1/jobs/{id}:resume", NONE, TRAIN, POOL, "", job_resume)
     ROW(POST, "/v1/jobs/{id}:checkpoint", NONE, TRAIN, POOL, "", job_checkpoint)
+    ROW(POST, "/v1/jobs/{id}:fork", JSON, TRAIN, POOL, "", job_fork)
     ROW(GET, "/v1/jobs/{id}/metrics", NONE, VIEW, POOL, SERIES, job_series)
     ROW(GET, "/v1/jobs/{id}/confusion", NONE, VIEW, POOL, "epoch", job_confusion)
     ROW(GET, "/v1/jobs/{id}/gradients", NONE, VIEW, POOL, "limit cursor", job_gradients)

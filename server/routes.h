@@ -62,11 +62,21 @@ enum ur_status ur_route_check_query(const struct ur_request *request, struct ur_
 enum ur_status ur_route_check_body(const struct ur_request *request, uint64_t expected,
                                    bool chunked, struct ur_error *error);
 
+/* What the routes about jobs share (routes_jobs.c). */
+struct ur_spec;
+struct ur_fork;
+struct ur_field_errors;
+enum ur_status ur_route_check_id(const char *id, struct ur_error *error);
+/* Submits a job, a fork where fork is not NULL, and writes the reply. */
+enum ur_status ur_route_submit(const struct ur_request *request, const struct ur_spec *spec,
+                               const struct ur_fork *fork, struct ur_reply *reply,
+                               struct ur_field_errors *fields, struct ur_error *error);
+
 /* The functions, by file. */
 ur_route_function ur_route_jobs_submit, ur_route_jobs_list, ur_route_job, ur_route_job_patch,
     ur_route_job_delete, ur_route_job_stop, ur_route_job_cancel, ur_route_job_pause,
     ur_route_job_resume, ur_route_job_checkpoint, ur_route_job_log, ur_route_job_schema,
-    ur_route_presets;
+    ur_route_presets, ur_route_job_fork;
 ur_route_function ur_route_job_series, ur_route_job_confusion, ur_route_prometheus;
 ur_route_function ur_route_job_gradients;
 ur_route_function ur_route_job_events, ur_route_events;

@@ -17,7 +17,7 @@ enum {
     LOG_TAIL_BYTES = 1 << 20 /* of a worker's log: its end says why */
 };
 
-static enum ur_status check_id(const char *id, struct ur_error *error)
+enum ur_status ur_route_check_id(const char *id, struct ur_error *error)
 {
     if (strlen(id) >= UR_JOB_ID_BYTES)
         return ur_fail(error, UR_NOT_FOUND, "There is no job of that id.");
@@ -50,16 +50,36 @@ static enum ur_status read_key(const struct ur_request *request, char key[MAX_KE
     return UR_OK;
 }
 
-static enum ur_status submit(const struct ur_request *request, const struct ur_spec *spec,
-                             const char *key, struct ur_reply *reply,
-                             struct ur_field_errors *fields, struct ur_error *error)
+/* The key's digest is of the address too: one body may fork two jobs. */
+static void digest_of(const struct ur_request *request, char digest[UR_SHA256_HEX_BYTES])
 {
-    char digest[UR_SHA256_HEX_BYTES], id[UR_JOB_ID_BYTES] = "";
-    ur_digest_hex(request->body, request->body_bytes, digest);
-    struct ur_job_request job = {.spec = spec, .idempotency_key = key, .body_sha256 = digest};
+    struct ur_digest state;
+    unsigned char sha[UR_SHA256_BYTES];
+    ur_digest_init(&state);
+    ur_digest_update(&state, request->params[0], strlen(request->params[0]));
+    ur_digest_update(&state, request->body, request->body_bytes);
+    ur_digest_final(&state, sha);
+    for (size_t at = 0; at < sizeof sha; at++)
+        snprintf(digest + 2 * at, 3, "%02x", sha[at]);
+}
+
+enum ur_status ur_route_submit(const struct ur_request *request, const struct ur_spec *spec,
+                               const struct ur_fork *fork, struct ur_reply *reply,
+                               struct ur_field_errors *fields, struct ur_error *error)
+{
+    char digest[UR_SHA256_HEX_BYTES], id[UR_JOB_ID_BYTES] = "", key[MAX_KEY_BYTES + 1];
+    bool has_key = false;
+    enum ur_status status = read_key(request, key, &has_key, error);
+    if (status != UR_OK)
+        return status;
+    digest_of(request, digest);
+    struct ur_job_request job = {.spec = spec,
+                                 .idempotency_key = has_key ? key : NULL,
+                                 .body_sha256 = digest,
+                                 .fork = fork};
     bool replayed = false;
-    enum ur_status status = ur_supervisor_submit(request->server->supervisor, &job, id,
-                                                 &reply->text, &replayed, fields, error);
+    status = ur_supervisor_submit(request->server->supervisor, &job, id, &reply->text,
+                                  &replayed, fields, error);
     if (status != UR_OK)
         return status;
     reply->status = 201;
@@ -100,11 +120,7 @@ static void check_dataset(const struct ur_request *request, const char *name,
 enum ur_status ur_route_jobs_submit(const struct ur_request *request, struct ur_reply *reply,
                                     struct ur_error *error)
 {
-    char key[MAX_KEY_BYTES + 1];
-    bool has_key = false;
-    enum ur_status status = read_key(request, key, &has_key, error);
-    if (status != UR_OK)
-        return status;
+    enum ur_status status;
     struct ur_field_errors *fields = ur_reply_fields(reply);
     struct ur_spec *spec = calloc(1, sizeof *spec);
     if (fields == NULL || spec == NULL) {
@@ -115,7 +131,7 @@ enum ur_status ur_route_jobs_submit(const struct ur_request *request, struct ur_
     status = ur_spec_parse(spec, request->body, request->body_bytes, fields, error);
     ur_http_parse_end(request->http);
     if (status == UR_OK)
-        status = submit(request, spec, has_key ? key : NULL, reply, fields, error);
+        status = ur_route_submit(request, spec, NULL, reply, fields, error);
     else if (status == UR_INVALID_SPEC && spec->dataset[0] != '\0')
         check_dataset(request, spec->dataset, fields);
 out:
@@ -173,7 +189,7 @@ enum ur_status ur_route_job(const struct ur_request *request, struct ur_reply *r
                             struct ur_error *error)
 {
     reply->document = true;
-    enum ur_status status = check_id(request->params[0], error);
+    enum ur_status status = ur_route_check_id(request->params[0], error);
     if (status != UR_OK)
         return status;
     return ur_supervisor_job(request->server->supervisor, request->params[0], &reply->text,
@@ -271,7 +287,7 @@ enum ur_status ur_route_job_patch(const struct ur_request *request, struct ur_re
         return ur_fail(error, UR_NO_MEMORY, "There is no memory to read the changes.");
     struct changes changes = {0};
     json_t *root = NULL;
-    enum ur_status status = check_id(request->params[0], error);
+    enum ur_status status = ur_route_check_id(request->params[0], error);
     if (status == UR_OK)
         status = ur_request_json(request, &root, error);
     if (status != UR_OK)
@@ -291,7 +307,7 @@ out:
 enum ur_status ur_route_job_delete(const struct ur_request *request, struct ur_reply *reply,
                                    struct ur_error *error)
 {
-    enum ur_status status = check_id(request->params[0], error);
+    enum ur_status status = ur_route_check_id(request->params[0], error);
     if (status == UR_OK)
         status = ur_supervisor_delete(request->server->supervisor, request->params[0], error);
     if (status == UR_OK) {
@@ -304,7 +320,7 @@ enum ur_status ur_route_job_delete(const struct ur_request *request, struct ur_r
 static enum ur_status command(const struct ur_request *request, enum ur_job_command what,
                               struct ur_reply *reply, struct ur_error *error)
 {
-    enum ur_status status = check_id(request->params[0], error);
+    enum ur_status status = ur_route_check_id(request->params[0], error);
     if (status != UR_OK)
         return status;
     reply->status = 202;
@@ -346,7 +362,7 @@ enum ur_status ur_route_job_log(const struct ur_request *request, struct ur_repl
                                 struct ur_error *error)
 {
     int fd = -1;
-    enum ur_status status = check_id(request->params[0], error);
+    enum ur_status status = ur_route_check_id(request->params[0], error);
     if (status == UR_OK)
         status = ur_supervisor_log_open(request->server->supervisor, request->params[0],
                                         LOG_TAIL_BYTES, &fd, error);

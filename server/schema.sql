@@ -27,6 +27,8 @@ CREATE TABLE jobs (
     model_name        TEXT NOT NULL DEFAULT '',
     model_version     INTEGER NOT NULL DEFAULT 0,
     report            TEXT,                       -- JSON
+    parent            TEXT NOT NULL DEFAULT '',   -- of a fork: the id of the job it left
+    parent_step       INTEGER NOT NULL DEFAULT 0, -- and the step at which
     -- what moves while the job runs
     step              INTEGER NOT NULL DEFAULT 0, -- the highest seen
     steps             INTEGER NOT NULL DEFAULT 0,

@@ -63,14 +63,6 @@ static enum ur_status make_schema(struct ur_connection *writer, struct ur_error 
     return status;
 }
 
-/* What version 2 has more than version 1. */
-static const char from_version_1[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE insights (job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE, step "
-    "INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job, step)) STRICT, WITHOUT ROWID;"
-    "PRAGMA user_version = 2;"
-    "COMMIT";
-
 static enum ur_status check_pages(struct ur_store *store, struct ur_error *error)
 {
     struct stat about;
@@ -85,6 +77,24 @@ static enum ur_status check_pages(struct ur_store *store, struct ur_error *error
     return status;
 }
 
+/* From version 1, in one transaction: jobs learn of their parents, and may tell what their
+ * steps look like from inside. */
+static enum ur_status upgrade(struct ur_store *store, struct ur_error *error)
+{
+    const enum ur_status status = check_pages(store, error);
+    if (status != UR_OK)
+        return status;
+    return ur_sql_script(&store->writer,
+                         "BEGIN IMMEDIATE;"
+                         "ALTER TABLE jobs ADD COLUMN parent TEXT NOT NULL DEFAULT '';"
+                         "ALTER TABLE jobs ADD COLUMN parent_step INTEGER NOT NULL DEFAULT 0;"
+                         "CREATE TABLE insights (job INTEGER NOT NULL REFERENCES jobs ON "
+                         "DELETE CASCADE, step INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY "
+                         "KEY (job, step)) STRICT, WITHOUT ROWID;"
+                         "PRAGMA user_version = 2; COMMIT",
+                         error);
+}
+
 /* Makes the tables of an empty database; refuses what a newer program wrote. */
 static enum ur_status check_schema(struct ur_store *store, struct ur_error *error)
 {
@@ -95,10 +105,8 @@ static enum ur_status check_schema(struct ur_store *store, struct ur_error *erro
         return status;
     if (version == 0)
         return make_schema(&store->writer, error);
-    if (version == 1) {
-        enum ur_status moved = ur_sql_script(&store->writer, from_version_1, error);
-        return moved == UR_OK ? check_pages(store, error) : moved;
-    }
+    if (version == 1)
+        return upgrade(store, error);
     if (version != UR_SCHEMA_VERSION)
         return ur_fail(error, UR_CONFLICT,
                        "The state directory %s was written by another version of unrolld "

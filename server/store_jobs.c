@@ -14,7 +14,8 @@
 #define JOB_COLUMNS                                                                            \
     "id, state, command, name, tags, priority, spec, restarts, created_us, started_us, "       \
     "ended_us, parameters, memory_bytes, dataset_sha256, numerics_profile, version, "          \
-    "error_code, error_detail, model_name, model_version, report, step, steps, epoch, "        \
+    "error_code, error_detail, model_name, model_version, report, parent, parent_step, step, " \
+    "steps, epoch, "                                                                           \
     "epoch_ended, checkpoint_step, loss, accuracy, images_per_second, best_step, best_epoch, " \
     "best_accuracy, weights_sha256"
 
@@ -24,10 +25,12 @@ static enum ur_status insert_row(struct ur_connection *connection, struct ur_job
     const enum ur_status status = ur_sql_run(
         connection, error,
         "INSERT INTO jobs (id, state, name, tags, priority, spec, created_us, parameters, "
-        "memory_bytes, dataset_sha256, version) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-        "tittitiiitt", row->id, (int64_t)row->state, row->name, row->tags,
+        "memory_bytes, dataset_sha256, version, parent, parent_step) "
+        "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "tittitiiittti", row->id, (int64_t)row->state, row->name, row->tags,
         (int64_t)row->priority, row->spec, row->created_us, (int64_t)row->parameters,
-        (int64_t)row->memory_bytes, row->dataset_sha256, row->version);
+        (int64_t)row->memory_bytes, row->dataset_sha256, row->version, row->parent,
+        (int64_t)row->parent_step);
     row->number = ur_sql_last_rowid(connection);
     return status;
 }
@@ -285,6 +288,8 @@ static bool read_row(struct sqlite3_stmt *statement, struct ur_job_row *row)
     next_text(&c, row->model_name, sizeof row->model_name);
     row->model_version = (int32_t)next_integer(&c);
     row->report = next_owned(&c);
+    next_text(&c, row->parent, sizeof row->parent);
+    row->parent_step = (int32_t)next_integer(&c);
     row->at.step = (int32_t)next_integer(&c);
     row->at.steps = (int32_t)next_integer(&c);
     row->at.epoch = (int32_t)next_integer(&c);

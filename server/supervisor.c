@@ -202,6 +202,8 @@ enum ur_status ur_supervisor_create(struct ur_supervisor **out, const struct ur_
         status = ur_store_jobs(store, restore, supervisor, error);
     if (status == UR_OK)
         revive_all(supervisor);
+    if (status == UR_OK)
+        ur_files_sweep(supervisor);
     if (status == UR_OK &&
         pthread_create(&supervisor->thread, NULL, ur_supervisor_main, supervisor) != 0)
         status = ur_fail(error, UR_NO_MEMORY, "The supervisor's thread cannot be started.");

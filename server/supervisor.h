@@ -53,17 +53,29 @@ void ur_supervisor_stop(struct ur_supervisor *supervisor);
 /* Stops it if it was not, and frees it. Accepts NULL. */
 void ur_supervisor_destroy(struct ur_supervisor *supervisor);
 
-/* A POST /v1/jobs. */
+/* Which checkpoint of which job a fork begins with. */
+enum ur_fork_from { UR_FORK_LAST, UR_FORK_BEST, UR_FORK_STEP };
+struct ur_fork {
+    const char *parent; /* id */
+    enum ur_fork_from from;
+    int32_t step; /* of UR_FORK_STEP */
+};
+
+/* A POST /v1/jobs, or a fork. */
 struct ur_job_request {
     const struct ur_spec *spec;  /* parsed and checked */
     const char *idempotency_key; /* NULL: none; at most 255 bytes */
     const char *body_sha256;     /* hex, for the key's comparison */
+    const struct ur_fork *fork;  /* NULL: the job begins afresh */
 };
 
 /*
  * Admits a job and waits until it is durable. Appends the job to *json and its id to id.
  * *replayed: the key was used before with the same body, and this is the stored reply. Field
- * errors (an unknown data set, a validation split larger than the set) go to *fields.
+ * errors (an unknown data set, a validation split larger than the set) go to *fields. A fork
+ * has its parent's checkpoint in its own folder before it is durable, so that deleting the
+ * parent changes nothing; UR_CONFLICT where there is no such checkpoint, with the steps that
+ * there are.
  */
 enum ur_status ur_supervisor_submit(struct ur_supervisor *supervisor,
                                     const struct ur_job_request *request,

@@ -204,7 +204,7 @@ static enum ur_status stop(struct change *change, struct ur_job *job, struct ur_
 {
     const enum ur_job_state state = job->row.state;
     const bool waits = state == UR_JOB_QUEUED || state == UR_JOB_PAUSED;
-    if (!job->run && !job->starting && waits && job->row.at.step == 0)
+    if (!job->run && !job->starting && waits && job->row.at.step == job->row.parent_step)
         return move(change, job, UR_JOB_CANCELLED, error);
     return pass_on(change, job, UR_COMMAND_STOP, error);
 }

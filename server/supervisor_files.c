@@ -26,17 +26,27 @@ static enum ur_status write_spec(int folder, const char *spec, struct ur_error *
     return status;
 }
 
+enum ur_status ur_files_make(const struct ur_supervisor *supervisor, const char *id,
+                             int *folder, struct ur_error *error)
+{
+    *folder = -1;
+    if (mkdirat(supervisor->jobs_folder, id, 0700) != 0 && errno != EEXIST)
+        return ur_fail_errno(error, errno, "The job's folder cannot be made");
+    *folder =
+        openat(supervisor->jobs_folder, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (*folder < 0)
+        return ur_fail_errno(error, errno, "The job's folder cannot be opened");
+    return UR_OK;
+}
+
 enum ur_status ur_files_prepare(const struct ur_supervisor *supervisor,
                                 const struct ur_job *job, int *folder, int *lock,
                                 struct ur_error *error)
 {
-    *folder = *lock = -1;
-    if (mkdirat(supervisor->jobs_folder, job->row.id, 0700) != 0 && errno != EEXIST)
-        return ur_fail_errno(error, errno, "The job's folder cannot be made");
-    *folder = openat(supervisor->jobs_folder, job->row.id,
-                     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (*folder < 0)
-        return ur_fail_errno(error, errno, "The job's folder cannot be opened");
+    *lock = -1;
+    const enum ur_status status = ur_files_make(supervisor, job->row.id, folder, error);
+    if (status != UR_OK)
+        return status;
     *lock = openat(*folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*lock < 0)
         return ur_fail_errno(error, errno, "The job's folder cannot be locked");
@@ -66,6 +76,27 @@ void ur_files_remove(const struct ur_supervisor *supervisor, const char *id, boo
     closedir(folder);
     if (!keep_log)
         unlinkat(supervisor->jobs_folder, id, AT_REMOVEDIR);
+}
+
+/* A fork's folder is made before its row is committed; a kill in between leaves the folder. */
+void ur_files_sweep(struct ur_supervisor *supervisor)
+{
+    const int fd = dup(supervisor->jobs_folder);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (!folder) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (const struct dirent *item = readdir(folder); item; item = readdir(folder)) {
+        if (item->d_name[0] != 'j' || ur_job_find(supervisor, item->d_name))
+            continue;
+        ur_log(UR_LOG_INFO, "the folder of %s, which never became a job, is removed",
+               item->d_name);
+        ur_files_remove(supervisor, item->d_name, false);
+    }
+    rewinddir(folder); /* the descriptor shares its place with the one that stays */
+    closedir(folder);
 }
 
 bool ur_files_have_model(const struct ur_supervisor *supervisor, const char *id,

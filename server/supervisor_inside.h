@@ -3,6 +3,7 @@
  *
  *     supervisor.c          create, restore, stop, counts
  *     supervisor_submit.c   ids, admission, the commit of a new job
+ *     supervisor_fork.c     a fork's checkpoint
  *     supervisor_change.c   orders and patches: durable first, then done
  *     supervisor_api.c      what else clients ask
  *     supervisor_queue.c    the plan of a job, who starts next
@@ -204,11 +205,24 @@ void *ur_supervisor_main(void *supervisor);
 enum ur_status ur_files_prepare(const struct ur_supervisor *supervisor,
                                 const struct ur_job *job, int *folder, int *lock,
                                 struct ur_error *error);
+/* Makes a job's folder; the descriptor is the caller's. */
+enum ur_status ur_files_make(const struct ur_supervisor *supervisor, const char *id,
+                             int *folder, struct ur_error *error);
+/* Removes the folders of jobs that never became durable. */
+void ur_files_sweep(struct ur_supervisor *supervisor);
 /* Removes the folder of a job, or everything in it but the log. */
 void ur_files_remove(const struct ur_supervisor *supervisor, const char *id, bool keep_log);
 
 bool ur_files_have_model(const struct ur_supervisor *supervisor, const char *id,
                          char path[UR_PATH_BYTES + 128]);
+
+/* supervisor_fork.c */
+#define UR_FILE_PARENT "parent.ckpt"
+/* Takes the checkpoint that a fork begins with into the folder of the new job, and notes in its
+ * row where it comes from. The mutex is not held. */
+enum ur_status ur_fork_take(struct ur_supervisor *supervisor, const struct ur_fork *fork,
+                            struct ur_job *job, struct ur_field_errors *fields,
+                            struct ur_error *error);
 
 /* supervisor_json.c. The mutex is held. Events are texts that the caller frees, NULL without
  * memory. */

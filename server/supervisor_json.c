@@ -87,6 +87,19 @@ static void print_best(struct ur_text *json, const struct ur_job_progress *at)
     ur_text_append(json, "}", 1);
 }
 
+static void print_parent(struct ur_text *json, const struct ur_job_row *row)
+{
+    ur_json_key(json, "parent");
+    if (!row->parent[0]) {
+        ur_text_append(json, "null", 4);
+        return;
+    }
+    ur_text_append(json, "{", 1);
+    ur_json_key_string(json, "id", row->parent);
+    ur_json_key_integer(json, "step", row->parent_step);
+    ur_text_append(json, "}", 1);
+}
+
 /* Where the job stands in the queue, from 1. */
 static int32_t place_of(const struct ur_supervisor *supervisor, const struct ur_job *job)
 {
@@ -142,6 +155,7 @@ void ur_job_print(const struct ur_supervisor *supervisor, const struct ur_job *j
     ur_json_key_time(json, "created_at", row->created_us);
     ur_json_key_time(json, "started_at", row->started_us);
     ur_json_key_time(json, "ended_at", row->ended_us);
+    print_parent(json, row);
     ur_json_key_integer(json, "restarts", row->restarts);
     print_error(json, row);
     print_model(json, row);

@@ -105,13 +105,25 @@ static enum ur_status spawn(struct ur_supervisor *supervisor, struct ur_run *run
 {
     struct ur_job *job = run->job;
     char spec[UR_PATH_BYTES + 128], out[UR_PATH_BYTES + 128], threads[16];
+    char parent[UR_PATH_BYTES + 128];
     snprintf(out, sizeof out, "%s/%s", supervisor->jobs_path, job->row.id);
     snprintf(spec, sizeof spec, "%s/%s/spec.json", supervisor->jobs_path, job->row.id);
+    snprintf(parent, sizeof parent, "%s/%s/" UR_FILE_PARENT, supervisor->jobs_path,
+             job->row.id);
     snprintf(threads, sizeof threads, "%d", (int)job->threads);
-    const char *const arguments[] = {
-        "--worker", "--spec",    spec,    "--out",      out,
-        "--resume", "--threads", threads, "--data-dir", supervisor->data_dir,
-        NULL};
+    const char *const arguments[] = {"--worker",
+                                     "--spec",
+                                     spec,
+                                     "--out",
+                                     out,
+                                     "--resume",
+                                     "--threads",
+                                     threads,
+                                     "--data-dir",
+                                     supervisor->data_dir,
+                                     job->row.parent[0] ? "--from" : NULL,
+                                     parent,
+                                     NULL};
     const struct ur_worker_request request = {.program = supervisor->config->worker,
                                               .arguments = arguments,
                                               .datasets = supervisor->config->datasets,

@@ -209,7 +209,12 @@ static enum ur_status submit_new(struct ur_supervisor *supervisor,
         status = admit(supervisor, submission.job, fields, error);
     if (status == UR_OK) {
         ur_copy(id, UR_JOB_ID_BYTES, submission.job->row.id);
-        status = commit_job(&submission, request, json, error);
+        if (request->fork)
+            status = ur_fork_take(supervisor, request->fork, submission.job, fields, error);
+        if (status == UR_OK)
+            status = commit_job(&submission, request, json, error);
+        if (status != UR_OK && request->fork)
+            ur_files_remove(supervisor, id, false);
         pthread_mutex_lock(&supervisor->mutex);
         supervisor->n_arriving--;
         pthread_mutex_unlock(&supervisor->mutex);

@@ -1,11 +1,13 @@
 /*
  * A run under way: what trainer.c drives, run_epoch.c evaluates and sums up, run_files.c
- * writes to disk and reads back, run_transfer.c scores on another data set, and run_end.c
- * brings to its end. Known to those only.
+ * writes to disk and reads back, run_fork.c begins from another job's checkpoint,
+ * run_transfer.c scores on another data set, and run_end.c brings to its end. Known to those
+ * only.
  */
 #ifndef UNROLL_TRAIN_RUN_H
 #define UNROLL_TRAIN_RUN_H
 
+#include "data/fresh.h"
 #include "train/history.h"
 #include "train/trainer.h"
 #include "unroll/checkpoint_fmt.h"
@@ -27,6 +29,7 @@ struct ur_run {
     struct ur_dataset dataset;
     struct ur_dataset transfer; /* of /train/evaluate_on, its test part alone; "": none */
     struct ur_order order;
+    struct ur_fresh fresh;
     struct ur_model model;
     struct ur_team team;
     int32_t steps; /* in all */
@@ -135,5 +138,20 @@ enum ur_status ur_run_save_model(struct ur_run *run, const char *report_json,
  * is none. */
 enum ur_status ur_run_resume(struct ur_run *run, bool *found, bool *fell_back,
                              struct ur_error *error);
+
+struct ur_checkpoint_file; /* io/checkpoint.h */
+
+/* Takes weights, moments, sums and step from a checkpoint of this job, or, for a fork, of its
+ * parent. */
+enum ur_status ur_run_take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                bool fork, struct ur_error *error);
+
+/*
+ * Starts from a checkpoint of another job, whose specification may differ in what a fork may
+ * change. The optimizer keeps its moments where its name stays, and begins with zeros else; the
+ * sums of an epoch under way are kept where the minibatch stays. The best epoch so far is
+ * carried over where its file lies beside the checkpoint, as FILE.best or best.ckpt.
+ */
+enum ur_status ur_run_fork(struct ur_run *run, struct ur_error *error);
 
 #endif

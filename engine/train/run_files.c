@@ -141,18 +141,20 @@ static enum ur_status same_job(const struct ur_spec *ours, const struct ur_spec 
     return status;
 }
 
-/* Checks that a checkpoint is of this job, on these data, with these numerics. */
+/* Checks that a checkpoint is of this job, or of one that it may be a fork of, on these data,
+ * with these numerics; *spec is what the checkpoint was trained with. */
 static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoint_file *file,
-                              struct ur_error *error)
+                              bool fork, struct ur_spec *spec, struct ur_error *error)
 {
-    struct ur_spec spec;
+    const bool mean_fits = fork || (file->ema != NULL) == (run->team.mean != NULL);
     if (file->kind != UR_FILE_CHECKPOINT || file->adam_m == NULL || file->adam_v == NULL ||
-        (file->ema != NULL) != (run->team.mean != NULL) || file->history == NULL)
+        !mean_fits || file->history == NULL)
         return ur_fail(error, UR_BAD_CHECKPOINT, "The file is no checkpoint to resume from.");
-    if (ur_spec_parse(&spec, file->spec_json, file->spec_bytes, NULL, NULL) != UR_OK)
+    if (ur_spec_parse(spec, file->spec_json, file->spec_bytes, NULL, NULL) != UR_OK)
         return ur_fail(error, UR_CONFLICT,
                        "The checkpoint's specification is not one of this version.");
-    enum ur_status status = same_job(run->request->spec, &spec, error);
+    enum ur_status status = fork ? ur_spec_check_fork(spec, run->request->spec, NULL, error)
+                                 : same_job(run->request->spec, spec, error);
     if (status != UR_OK)
         return status;
     if (strcmp(file->info.dataset_sha256, run->dataset.sha256) != 0)
@@ -164,6 +166,11 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
         return ur_fail(error, UR_CONFLICT,
                        "The checkpoint was made with the numerics profile %s, this run has %s.",
                        file->info.numerics_profile, run->request->numerics_profile);
+    if (fork && file->info.step > run->steps)
+        return ur_fail(error, UR_INVALID_SPEC,
+                       "/train/steps must reach beyond the checkpoint, which stands at step "
+                       "%" PRId32 ", and ends at %" PRId32 ".",
+                       file->info.step, run->steps);
     if (file->info.step < 0 || file->info.step > run->steps)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint stands at step %" PRId32 " of %" PRId32 ".",
@@ -171,56 +178,85 @@ static enum ur_status belongs(const struct ur_run *run, const struct ur_checkpoi
     return UR_OK;
 }
 
-/* Takes over what answers: the weights and, where there is one, their mean. */
+/* Takes over what answers: the weights and, where there is one, their mean, which in a fork of
+ * a run without one begins at them. */
 static enum ur_status take_weights(struct ur_run *run, const struct ur_checkpoint_file *file,
                                    struct ur_error *error)
 {
     const struct ur_params *params = &run->model.params;
-    enum ur_status status = belongs(run, file, error);
-    if (status == UR_OK)
-        status = ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
+    const unsigned char *mean = file->ema != NULL ? file->ema : file->weights;
+    enum ur_status status =
+        ur_checkpoint_unpack(file, params, file->weights, run->team.weights, error);
     if (status == UR_OK && run->team.mean != NULL)
-        status = ur_checkpoint_unpack(file, params, file->ema, run->team.mean, error);
+        status = ur_checkpoint_unpack(file, params, mean, run->team.mean, error);
     return status;
 }
 
+/* A fork's best epoch may be its parent's. */
 enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error)
 {
+    const struct ur_team *team = &run->team;
     struct ur_checkpoint_file file = {0};
+    struct ur_spec theirs;
     enum ur_status status =
         ur_checkpoint_open(&file, run->request->folder, UR_FILE_BEST, error);
     if (status != UR_OK)
         return status;
-    if (file.info.step == run->info.best_step)
-        status = take_weights(run, &file, error);
-    else
+    status = belongs(run, &file, true, &theirs, error);
+    if (status == UR_OK && file.info.step != run->info.best_step)
         status = ur_fail(error, UR_BAD_CHECKPOINT,
                          "best.ckpt stands at step %" PRId32
                          ", the best epoch ended at %" PRId32 ".",
                          file.info.step, run->info.best_step);
+    /* What was best is what answered, and it is to answer again: a mean, even if a fork keeps
+     * none itself. */
+    if (status == UR_OK)
+        status = ur_checkpoint_unpack(&file, &run->model.params, ur_checkpoint_result(&file),
+                                      team->mean != NULL ? team->mean : team->weights, error);
     ur_checkpoint_close(&file);
     if (status == UR_OK)
         run->best_taken = run->info.best_step;
     return status;
 }
 
-static enum ur_status take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
-                                struct ur_error *error)
+/* The moments mean what they meant only to the same optimizer, a sum of an epoch only to the
+ * same minibatches, a rate that fell only to the same schedule, and only who does the same
+ * again has waited in vain already. */
+static enum ur_status take_state(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                 const struct ur_spec *theirs, struct ur_error *error)
 {
     const struct ur_params *params = &run->model.params;
+    const struct ur_spec *ours = run->request->spec;
     enum ur_status status = take_weights(run, file, error);
-    if (status == UR_OK)
+    if (status == UR_OK && theirs->train.optimizer == ours->train.optimizer) {
         status =
             ur_checkpoint_unpack(file, params, file->adam_m, run->team.first_moment, error);
-    if (status == UR_OK)
-        status =
-            ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment, error);
+        if (status == UR_OK)
+            status = ur_checkpoint_unpack(file, params, file->adam_v, run->team.second_moment,
+                                          error);
+    }
     if (status == UR_OK)
         status = ur_history_decode(&run->history, file->history, file->history_bytes, error);
+    if (status == UR_OK && theirs->train.batch != ours->train.batch)
+        run->history.sums = (struct ur_history_sums){0};
+    if (status == UR_OK && theirs->train.schedule != ours->train.schedule)
+        run->history.plateau = ur_plateau_start();
+    if (status == UR_OK && same_job(ours, theirs, NULL) != UR_OK)
+        run->history.stopping.waited = 0;
+    return status;
+}
+
+enum ur_status ur_run_take_over(struct ur_run *run, const struct ur_checkpoint_file *file,
+                                bool fork, struct ur_error *error)
+{
+    struct ur_spec theirs;
+    enum ur_status status = belongs(run, file, fork, &theirs, error);
+    if (status == UR_OK)
+        status = take_state(run, file, &theirs, error);
     if (status != UR_OK)
         return status;
     char digest[UR_SHA256_HEX_BYTES];
-    ur_params_digest(params, run->team.weights, digest);
+    ur_params_digest(&run->model.params, run->team.weights, digest);
     if (strcmp(digest, file->info.weights_sha256) != 0)
         return ur_fail(error, UR_BAD_CHECKPOINT,
                        "The checkpoint's weights do not have the digest that it names.");
@@ -244,7 +280,7 @@ enum ur_status ur_run_resume(struct ur_run *run, bool *found, bool *fell_back,
         return UR_OK;
     if (status != UR_OK)
         return ur_fail(error, status, "%s", missing.detail);
-    status = take_over(run, &file, error);
+    status = ur_run_take_over(run, &file, false, error);
     ur_checkpoint_close(&file);
     if (status != UR_OK)
         return status;

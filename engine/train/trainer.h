@@ -19,8 +19,8 @@
  * Cost: as the plan says (unroll/plan.h), plus one checkpoint's bytes. Errors: UR_DIVERGED (the
  * failing step is not applied, checkpoint and model hold the weights before it), UR_CANCELLED
  * (the files are gone), UR_INTERRUPTED (last.ckpt is written), UR_CONFLICT (the checkpoint is
- * of another job), UR_INVALID_SPEC (a field that does not suit the data set), UR_JOB_TOO_BIG,
- * and what data sets, checkpoints and disks can do wrong.
+ * of another job), UR_INVALID_SPEC (a field that does not suit the data set, or that a fork may
+ * not change), UR_JOB_TOO_BIG, and what data sets, checkpoints and disks can do wrong.
  * Ownership: the request and the observer are borrowed; a result owns its confusion matrices.
  * Threads: one run a process; the observer is called from the calling thread only.
  */
@@ -42,6 +42,7 @@ struct ur_train_request {
     const char *data_folder;      /* searched last for data sets; NULL: none */
     int32_t threads;              /* at least 1 */
     bool resume;                  /* go on from last.ckpt if there is one */
+    const char *from;             /* else from this checkpoint of another job; NULL: afresh */
     const char *numerics_profile; /* recorded, and compared on resuming */
 };
 

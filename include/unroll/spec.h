@@ -21,6 +21,9 @@
 #include "unroll/status.h"
 #include "unroll/text.h"
 
+/* The built-in set of digits; the only one whose images can be fresh. */
+#define UR_DIGITS_NAME "digits"
+
 enum ur_cell { UR_CELL_LSTM, UR_CELL_RNN, UR_CELL_GRU };
 enum ur_activation { UR_ACTIVATION_TANH, UR_ACTIVATION_RELU, UR_ACTIVATION_LINEAR };
 enum ur_readout { UR_READOUT_LAST, UR_READOUT_MEAN, UR_READOUT_FINAL, UR_READOUT_MAX };
@@ -196,6 +199,12 @@ void ur_spec_schema(struct ur_text *out);
 /* Appends the part of the spec that decides the result (everything but name, tags and run), for
  * comparing a checkpoint with a spec. */
 void ur_spec_print_result_part(const struct ur_spec *spec, struct ur_text *out);
+
+/* Checks that a fork keeps what its parent's weights stand on: the network, the data, the
+ * split, the numerics. UR_INVALID_SPEC with every field that differs in *fields, which may be
+ * NULL. Whether its steps lie beyond the checkpoint is the caller's to check. */
+enum ur_status ur_spec_check_fork(const struct ur_spec *parent, const struct ur_spec *child,
+                                  struct ur_field_errors *fields, struct ur_error *error);
 
 /* Gives the name of an enum field's value, "?" outside it: ur_spec_enum_name("/model/cell",
  * spec->model.cell). */

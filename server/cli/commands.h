@@ -12,6 +12,8 @@
 #include "cli/client.h"
 #include "unroll/status.h"
 
+enum { UR_CLI_SETS = 64 };
+
 /* A parsed command line. */
 struct ur_cli {
     struct ur_client client;
@@ -19,14 +21,20 @@ struct ur_cli {
     bool json;   /* machines read the output: one JSON document a line */
     bool watch;  /* submit: follow the job to its end */
     bool resume; /* train: go on from the folder's checkpoint */
-    const char *threads, *out;
+    const char *threads, *steps;
+    char *out;
     const char *state, *tag, *limit;
     const char *model;
+    char *seed, *label;            /* datasets sheet */
+    const char *from;              /* fork */
+    const char *sets[UR_CLI_SETS]; /* fork: POINTER=VALUE */
+    int n_sets;
     char **arguments; /* after the command's name */
     int n_arguments;
 };
 
 enum ur_status ur_command_train(struct ur_cli *cli, struct ur_error *error);
+enum ur_status ur_command_verify(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_submit(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_ls(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_show(struct ur_cli *cli, struct ur_error *error);
@@ -35,14 +43,20 @@ enum ur_status ur_command_stop(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_cancel(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_pause(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_resume(struct ur_cli *cli, struct ur_error *error);
+enum ur_status ur_command_fork(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_rm(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_classify(struct ur_cli *cli, struct ur_error *error);
+enum ur_status ur_command_datasets(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_models(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_system(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_doctor(struct ur_cli *cli, struct ur_error *error);
 
 /* Follows a job to its end and gives the status it ended with. */
 enum ur_status ur_watch_job(struct ur_cli *cli, const char *id, struct ur_error *error);
+
+/* Prints a new job's id, or all of it for programs, and follows it where that was asked for.
+ * Takes the job. */
+enum ur_status ur_show_new(struct ur_cli *cli, json_t *job, struct ur_error *error);
 
 /* Checks an id from the command line; "last" is the newest job. */
 enum ur_status ur_job_id(struct ur_cli *cli, const char *word, char id[65],

@@ -66,9 +66,24 @@ static enum ur_status read_spec(struct ur_cli *cli, const char *word, char **spe
     return status;
 }
 
+enum ur_status ur_show_new(struct ur_cli *cli, json_t *job, struct ur_error *error)
+{
+    char id[65];
+    ur_copy(id, sizeof id, ur_look_text(job, "id"));
+    if (cli->json && !cli->watch)
+        ur_show_json(stdout, job);
+    else if (!cli->json) {
+        ur_show(stdout, id, 0);
+        putchar('\n');
+    }
+    fflush(stdout);
+    json_decref(job);
+    return cli->watch ? ur_watch_job(cli, id, error) : UR_OK;
+}
+
 enum ur_status ur_command_submit(struct ur_cli *cli, struct ur_error *error)
 {
-    char *spec = NULL, id[65];
+    char *spec = NULL;
     size_t n_bytes = 0;
     json_t *job = NULL;
     enum ur_status status = read_spec(cli, cli->arguments[0], &spec, &n_bytes, error);
@@ -80,16 +95,7 @@ enum ur_status ur_command_submit(struct ur_cli *cli, struct ur_error *error)
     if (status != UR_OK)
         return status;
 
-    ur_copy(id, sizeof id, ur_look_text(job, "id"));
-    if (cli->json && !cli->watch)
-        ur_show_json(stdout, job);
-    else if (!cli->json) {
-        ur_show(stdout, id, 0);
-        putchar('\n');
-    }
-    fflush(stdout);
-    json_decref(job);
-    return cli->watch ? ur_watch_job(cli, id, error) : UR_OK;
+    return ur_show_new(cli, job, error);
 }
 
 /* A fraction as a percentage, "-" where there is none yet. */

@@ -23,6 +23,11 @@ enum {
     OPTION_LIMIT = 1 << 9,
     OPTION_MODEL = 1 << 10,
     OPTION_RESUME = 1 << 11,
+    OPTION_FROM = 1 << 12,
+    OPTION_SET = 1 << 13,
+    OPTION_STEPS = 1 << 14,
+    OPTION_SEED = 1 << 15,
+    OPTION_CLASS = 1 << 16,
     EVERYWHERE = OPTION_URL | OPTION_JSON | OPTION_HELP | OPTION_VERSION
 };
 
@@ -39,6 +44,11 @@ static const struct option options[] = {
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"model", required_argument, NULL, OPTION_MODEL},
     {"resume", no_argument, NULL, OPTION_RESUME},
+    {"from", required_argument, NULL, OPTION_FROM},
+    {"steps", required_argument, NULL, OPTION_STEPS},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"class", required_argument, NULL, OPTION_CLASS},
     {NULL, 0, NULL, 0},
 };
 
@@ -63,6 +73,13 @@ static const struct command commands[] = {
      "go to DIR, ./unroll-out/NAME-MOMENT by default. The last line of stdout is the report,\n"
      "one JSON object. N never changes the result; 0 takes every core. --resume goes on from\n"
      "the checkpoint in DIR, to the same bits, as if the run had never been interrupted.\n"},
+    {"verify", "SPEC [--threads N,N,...] [--steps N] [--from CHECKPOINT]", 1, 1,
+     OPTION_THREADS | OPTION_STEPS | OPTION_FROM, false, ur_command_verify,
+     "show that the number of threads changes no bit",
+     "Replays the first 50 steps of the job in the file SPEC, or as many as --steps says, at\n"
+     "1, 2 and 4 threads, or as many as --threads says, and compares the weights' digests.\n"
+     "--from begins at a checkpoint instead of at the start. The last line of stdout is one\n"
+     "JSON object; the exit code is 0 where all are the same, 70 where they are not.\n"},
     {"submit", "SPEC|PRESET [--watch]", 1, 1, OPTION_WATCH, true, ur_command_submit,
      "give a job to the daemon",
      "SPEC is a file (- is stdin); a word that is no file is the name of one of the daemon's\n"
@@ -84,12 +101,25 @@ static const struct command commands[] = {
     {"resume", "ID...", 1, ANY, 0, true, ur_command_resume, "go on with paused jobs",
      "A job goes on from its checkpoint and ends with the same bits as if it had never been\n"
      "paused.\n"},
+    {"fork", "ID [--from best|last|STEP] [--set POINTER=VALUE]... [--watch]", 1, 1,
+     OPTION_FROM | OPTION_SET | OPTION_WATCH, true, ur_command_fork,
+     "start a new job from a checkpoint of another, with changes",
+     "POINTER is a field as in docs/spec.md, VALUE is JSON or a bare word:\n"
+     "  unroll fork last --from best --set /train/optimizer/learning_rate=0.0003\n"
+     "How it trains may change, the network and the data may not. Without changes the fork\n"
+     "ends with the same bits as its parent. Prints the new job's id.\n"},
     {"rm", "ID...", 1, ANY, 0, true, ur_command_rm, "remove ended jobs and their files",
      "The models they registered stay.\n"},
     {"classify", "FILE... [--model NAME]", 1, ANY, OPTION_MODEL, true, ur_command_classify,
      "have a model name the digit in pictures",
      "FILE is a PNG, a JPEG, a PGM or 784 raw bytes; - is stdin. The newest model answers\n"
      "unless another is named. A terminal also gets the ten probabilities.\n"},
+    {"datasets", "[sheet NAME --out FILE [--seed N] [--class K]]", 0, 2,
+     OPTION_OUT | OPTION_SEED | OPTION_CLASS, false, ur_command_datasets,
+     "list data sets, or draw one's images",
+     "Without arguments: what the daemon can train on. With them: right here, without a\n"
+     "daemon, a PNG of the images of NAME side by side, a row a class, or of class K alone.\n"
+     "N is the seed of the built-in digits, 1 by default.\n"},
     {"models", "", 0, 0, 0, true, ur_command_models, "list models and their versions", ""},
     {"system", "", 0, 0, 0, true, ur_command_system, "what the daemon says of itself", ""},
     {"doctor", "", 0, 0, 0, true, ur_command_doctor, "look for what is amiss",
@@ -170,6 +200,23 @@ static void set_option(struct ur_cli *cli, int option)
         break;
     case OPTION_RESUME:
         cli->resume = true;
+        break;
+    case OPTION_SEED:
+        cli->seed = optarg;
+        break;
+    case OPTION_CLASS:
+        cli->label = optarg;
+        break;
+    case OPTION_STEPS:
+        cli->steps = optarg;
+        break;
+    case OPTION_FROM:
+        cli->from = optarg;
+        break;
+    case OPTION_SET:
+        if (cli->n_sets < UR_CLI_SETS)
+            cli->sets[cli->n_sets] = optarg;
+        cli->n_sets++; /* one too many is told by the command */
         break;
     default:
         break;

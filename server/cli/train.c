@@ -1,4 +1,5 @@
-/* `unroll train`: a job right here, without a daemon. The worker takes this process over. */
+/* `unroll train` and `unroll verify`: a job right here, without a daemon. The worker takes this
+ * process over. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -109,5 +110,34 @@ enum ur_status ur_command_train(struct ur_cli *cli, struct ur_error *error)
     execv(program, arguments);
     status = ur_fail_errno(error, errno, "Starting %s failed", program);
     free(threads_text);
+    return status;
+}
+
+enum ur_status ur_command_verify(struct ur_cli *cli, struct ur_error *error)
+{
+    static struct ur_spec spec;
+    char program[2048], verify_flag[] = "--verify", spec_flag[] = "--spec";
+    char threads_flag[] = "--threads", steps_flag[] = "--steps", from_flag[] = "--from";
+    enum ur_status status = check_spec(cli->arguments[0], &spec, error);
+    if (status == UR_OK)
+        status = ur_sibling("unroll-train", program, sizeof program, error);
+    if (status != UR_OK)
+        return status;
+    char *arguments[11] = {program, verify_flag, spec_flag, cli->arguments[0]};
+    char *const flags[] = {threads_flag, steps_flag, from_flag};
+    const char *const values[] = {cli->threads, cli->steps, cli->from};
+    int n_arguments = 4;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (values[i] != NULL) {
+            arguments[n_arguments++] = flags[i];
+            arguments[n_arguments++] = strdup(values[i]);
+        }
+    fflush(NULL);
+    execv(program, arguments);
+    status = ur_fail_errno(error, errno, "Starting %s failed", program);
+    while (n_arguments > 4) {
+        free(arguments[n_arguments - 1]);
+        n_arguments -= 2;
+    }
     return status;
 }
