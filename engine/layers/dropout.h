@@ -10,7 +10,7 @@
  *
  * Shapes: y, out, dy [T][B][H]; kept [T][B][H], 1 or 0; epochs, samples [B]. Cost: a quarter of
  * a Philox call a value, and one pass over memory in each direction. Errors: none.
- * Threads: pure functions. Source: N. Srivastava et al., "Dropout", JMLR 2014; between layers
+ * Ownership: the caller's memory. Threads: pure functions. Source: N. Srivastava et al., "Dropout", JMLR 2014; between layers
  * as W. Zaremba et al., "Recurrent neural network regularization", 2014, and PyTorch.
  */
 #ifndef UNROLL_LAYERS_DROPOUT_H
