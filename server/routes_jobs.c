@@ -409,7 +409,8 @@ static void describe(const struct ur_spec *spec, struct ur_text *json)
     ur_json_key_string(json, "description", sentence);
 }
 
-/* Nothing where the preset's data set is built in and those are not asked for, or the reverse. */
+/* Nothing where the preset's data set is built in and those are not asked for, or the reverse.
+ * */
 static void print_preset(const struct ur_asset *asset, bool built_in, struct ur_spec *spec,
                          struct ur_text *json)
 {

@@ -77,8 +77,8 @@ static enum ur_status check_pages(struct ur_store *store, struct ur_error *error
     return status;
 }
 
-/* From version 1, in one transaction: jobs learn of their parents, and may tell what their steps
- * look like from inside. */
+/* From version 1, in one transaction: jobs learn of their parents, and may tell what their
+ * steps look like from inside. */
 static enum ur_status upgrade(struct ur_store *store, struct ur_error *error)
 {
     const enum ur_status status = check_pages(store, error);
