@@ -46,6 +46,13 @@ static void on_checkpoint(void *context, const struct ur_record_checkpoint *chec
     ur_copy(replay->weights_sha256, sizeof replay->weights_sha256, checkpoint->weights_sha256);
 }
 
+static void on_insight(void *context, int32_t step, const struct ur_insight *insight)
+{
+    (void)context;
+    (void)step;
+    (void)insight;
+}
+
 static void on_confusion(void *context, const struct ur_record_confusion *confusion)
 {
     (void)context;
@@ -90,6 +97,9 @@ static enum ur_status replay_at(struct replay *replay, int32_t threads, const ch
     struct ur_error why = {0};
     struct ur_train_result result;
     struct ur_train_request run = *replay->request->run;
+    struct ur_spec spec = *run.spec;
+    spec.train.time_budget_s = 0; /* what a clock ends is at no step that could be compared */
+    run.spec = &spec;
     run.folder = folder;
     run.threads = threads;
     run.resume = false;
@@ -99,6 +109,7 @@ static enum ur_status replay_at(struct replay *replay, int32_t threads, const ch
                                                .step = on_step,
                                                .epoch = on_epoch,
                                                .checkpoint = on_checkpoint,
+                                               .insight = on_insight,
                                                .confusion = on_confusion,
                                                .poll = on_poll,
                                                .report = on_report};

@@ -3,8 +3,8 @@
  * machine, with this build and these data.
  *
  * Each replay is a whole run, from loading its data on, that is suspended once its steps are
- * done; what is compared is the digest of its weights. Its files go to a folder of their own,
- * which is removed.
+ * done; what is compared is the digest of its weights. A time budget is passed over: it ends a
+ * run at whatever step. Its files go to a folder of their own, which is removed.
  *
  * Format: {"steps":n,"first_step":n,"results":[{"threads":n,"weights_sha256":"…"}…],"same":b}.
  * Cost: one load of the data and the steps, for each number of threads. Errors: UR_INTERNAL

@@ -55,23 +55,44 @@ double *ur_insight_squares(const struct ur_insight *insight, int32_t shard)
     return insight->squares + (size_t)shard * each;
 }
 
-static float mean_of(const float *values, size_t rows, size_t stride, size_t n)
+/* The rows of a shard at one time step that are looked at: those that have not ended yet. */
+struct rows {
+    const int32_t *lengths; /* NULL: none ends early */
+    size_t count;
+    int32_t t;
+};
+
+static bool has_ended(const struct rows *rows, size_t row)
 {
-    double sum = 0;
-    for (size_t row = 0; row < rows; row++)
-        for (size_t k = 0; k < n; k++)
-            sum += (double)values[row * stride + k];
-    return (float)(sum / (double)(rows * n));
+    return rows->lengths != NULL && rows->t >= rows->lengths[row];
 }
 
-static float spread_of(const float *values, size_t rows, size_t stride, size_t n)
+/* Not a number where all rows have ended. */
+static float mean_of(const float *values, const struct rows *rows, size_t stride, size_t n)
 {
-    double squares = 0, of_row;
-    for (size_t row = 0; row < rows; row++) {
+    double sum = 0, count = 0;
+    for (size_t row = 0; row < rows->count; row++) {
+        if (has_ended(rows, row))
+            continue;
+        for (size_t k = 0; k < n; k++)
+            sum += (double)values[row * stride + k];
+        count += (double)n;
+    }
+    return count > 0 ? (float)(sum / count) : NAN;
+}
+
+/* The same of the root mean square. */
+static float spread_of(const float *values, const struct rows *rows, size_t stride, size_t n)
+{
+    double squares = 0, count = 0, of_row;
+    for (size_t row = 0; row < rows->count; row++) {
+        if (has_ended(rows, row))
+            continue;
         ur_vec_squares(&of_row, values + row * stride, n);
         squares += of_row;
+        count += (double)n;
     }
-    return (float)sqrt(squares / (double)(rows * n));
+    return count > 0 ? (float)sqrt(squares / count) : NAN;
 }
 
 /* The candidate of a cell lies around zero: its mean says nothing. */
@@ -82,9 +103,9 @@ static bool is_candidate(enum ur_cell cell, int32_t column)
 
 /* One time step of one layer and direction. */
 static void take_step(const struct ur_model *model, struct ur_recurrent_shape shape,
-                      struct ur_recurrent_kept kept, size_t rows, size_t t, float *out)
+                      struct ur_recurrent_kept kept, const struct rows *rows, float *out)
 {
-    const size_t hidden = (size_t)model->hidden;
+    const size_t hidden = (size_t)model->hidden, t = (size_t)rows->t;
     const size_t units = (size_t)ur_recurrent_units(shape), n_rows = (size_t)shape.rows;
     const int32_t n_gates = model->cell == UR_CELL_RNN ? 0 : ur_recurrent_gates(model->cell);
     const size_t stride = (size_t)n_gates * hidden;
@@ -114,9 +135,13 @@ void ur_insight_take_activity(struct ur_insight *insight, const struct ur_worksp
         const struct ur_recurrent_shape shape =
             ur_bidir_shape(ur_model_layer_shape(model, layer), d);
         float *out = insight->activity + (size_t)stream * points * columns;
-        for (size_t point = 0; point < points; point++)
-            take_step(model, shape, workspace->ws_layers[layer][d], (size_t)rows,
-                      point * (size_t)insight->stride, out + point * columns);
+        for (size_t point = 0; point < points; point++) {
+            const struct rows looked = {.lengths = workspace->lengths,
+                                        .count = (size_t)rows,
+                                        .t = (int32_t)point * insight->stride};
+            take_step(model, shape, workspace->ws_layers[layer][d], &looked,
+                      out + point * columns);
+        }
     }
 }
 

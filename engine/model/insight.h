@@ -8,8 +8,9 @@
  *     norm[layer][direction][t]   the norm of dL/dh_t over all rows of the minibatch and all
  *                                 units, L its mean loss: what vanishes in an RNN
  *     activity[layer][direction][t][column]
- *                                 over the rows of the first shard: the mean of each sigmoid
- *                                 gate, the root mean square of the candidate, of h and of c
+ *                                 over the rows of the first shard that have not ended by t:
+ *                                 the mean of each sigmoid gate, the root mean square of the
+ *                                 candidate, of h and of c; not a number where all have ended
  *     tensors                     the norm of each after the step, and of its gradient before
  *                                 clipping
  *

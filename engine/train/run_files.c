@@ -195,6 +195,7 @@ static enum ur_status take_weights(struct ur_run *run, const struct ur_checkpoin
 /* A fork's best epoch may be its parent's. */
 enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error)
 {
+    const struct ur_team *team = &run->team;
     struct ur_checkpoint_file file = {0};
     struct ur_spec theirs;
     enum ur_status status =
@@ -207,8 +208,11 @@ enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error)
                          "best.ckpt stands at step %" PRId32
                          ", the best epoch ended at %" PRId32 ".",
                          file.info.step, run->info.best_step);
+    /* What was best is what answered, and it is to answer again: a mean, even if a fork keeps
+     * none itself. */
     if (status == UR_OK)
-        status = take_weights(run, &file, error);
+        status = ur_checkpoint_unpack(&file, &run->model.params, ur_checkpoint_result(&file),
+                                      team->mean != NULL ? team->mean : team->weights, error);
     ur_checkpoint_close(&file);
     if (status == UR_OK)
         run->best_taken = run->info.best_step;
@@ -216,7 +220,8 @@ enum ur_status ur_run_take_best(struct ur_run *run, struct ur_error *error)
 }
 
 /* The moments mean what they meant only to the same optimizer, a sum of an epoch only to the
- * same minibatches, a rate that fell only to the same schedule. */
+ * same minibatches, a rate that fell only to the same schedule, and only who does the same
+ * again has waited in vain already. */
 static enum ur_status take_state(struct ur_run *run, const struct ur_checkpoint_file *file,
                                  const struct ur_spec *theirs, struct ur_error *error)
 {
@@ -236,6 +241,8 @@ static enum ur_status take_state(struct ur_run *run, const struct ur_checkpoint_
         run->history.sums = (struct ur_history_sums){0};
     if (status == UR_OK && theirs->train.schedule != ours->train.schedule)
         run->history.plateau = ur_plateau_start();
+    if (status == UR_OK && same_job(ours, theirs, NULL) != UR_OK)
+        run->history.stopping.waited = 0;
     return status;
 }
 

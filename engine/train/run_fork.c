@@ -93,6 +93,7 @@ enum ur_status ur_run_fork(struct ur_run *run, struct ur_error *error)
     } else {
         run->info.best_validation_accuracy = NAN;
         run->info.best_step = 0;
+        run->history.stopping = ur_stopping_start();
     }
     return status;
 }

@@ -10,11 +10,12 @@
 
 static const char spec_format[] =
     "{\"dataset\":\"digits\",\"data\":{\"count\":600},\"model\":{\"hidden\":16},"
-    "\"train\":{\"steps\":90,\"batch\":48,\"shard_rows\":16,\"validation\":100%s},"
+    "\"train\":{\"steps\":%d,\"batch\":48,\"shard_rows\":16,\"validation\":100%s},"
     "\"run\":{\"checkpoint_s\":600}}";
 
 static struct ur_test_folder folder;
 static char spec_path[UR_TEST_PATH_BYTES];
+static char told[1 << 18]; /* by the last run */
 
 static int set_up(void **state)
 {
@@ -31,11 +32,16 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void write_spec(const char *train)
+static void write_spec_of(int steps, const char *train)
 {
     char text[1024];
-    const int length = snprintf(text, sizeof text, spec_format, train);
+    const int length = snprintf(text, sizeof text, spec_format, steps, train);
     ur_test_write(spec_path, text, (size_t)length);
+}
+
+static void write_spec(const char *train)
+{
+    write_spec_of(90, train);
 }
 
 /* Runs the spec into a folder of that name; from is a path below the test's folder, "" for a
@@ -43,7 +49,6 @@ static void write_spec(const char *train)
 static int run(const char *out, const char *from, const char *threads, bool resume,
                char digest[UR_SHA256_HEX_BYTES])
 {
-    static char text[1 << 18];
     char program[] = "unroll-train", spec[] = "--spec", into[] = "--out", cores[] = "--threads";
     char origin[] = "--from", again[] = "--resume", count[8];
     char out_path[UR_TEST_PATH_BYTES], from_path[UR_TEST_PATH_BYTES];
@@ -59,12 +64,20 @@ static int run(const char *out, const char *from, const char *threads, bool resu
     }
     argv[n] = NULL;
     struct child child = child_start(argv);
-    child_read(&child, text, sizeof text);
-    const char *key = "\"weights_sha256\":\"", *at = strstr(text, key);
+    child_read(&child, told, sizeof told);
+    const char *key = "\"weights_sha256\":\"", *at = strstr(told, key);
     digest[0] = '\0';
     if (at != NULL)
         ur_copy(digest, UR_SHA256_HEX_BYTES, at + strlen(key));
     return child_wait(&child);
+}
+
+/* Gives a number of the last run's report. */
+static int told_number(const char *key)
+{
+    const char *at = strstr(told, key);
+    assert_non_null(at);
+    return (int)strtol(at + strlen(key), NULL, 10);
 }
 
 static void copy(const char *from, const char *to)
@@ -153,6 +166,46 @@ static void test_what_the_weights_stand_on_cannot_change(void **state)
     assert_int_not_equal(run("child", "parent/no-such.ckpt", "1", false, digest), 0);
 }
 
+/* A run that stopped early has waited long enough; a fork that does something else has not. */
+static void test_a_fork_of_an_early_stopped_run_waits_anew(void **state)
+{
+    (void)state;
+    char digest[UR_SHA256_HEX_BYTES];
+    write_spec(",\"early_stopping\":{\"patience\":1,\"min_delta\":1}");
+    assert_int_equal(run("parent", "", "2", false, digest), 0);
+    const int steps = told_number("\"steps\":");
+    assert_in_range(steps, 1, 89);
+
+    assert_int_equal(run("same", "parent/last.ckpt", "2", false, digest), 0);
+    assert_int_equal(told_number("\"steps\":"), steps);
+    copy("parent/last.ckpt", "away.ckpt"); /* without the best beside it */
+    assert_int_equal(run("away", "away.ckpt", "2", false, digest), 0);
+    assert_true(told_number("\"steps\":") > steps);
+    write_spec(",\"optimizer\":{\"learning_rate\":0.002},"
+               "\"early_stopping\":{\"patience\":1,\"min_delta\":1}");
+    assert_int_equal(run("other", "parent/last.ckpt", "2", false, digest), 0);
+    assert_true(told_number("\"steps\":") > steps);
+}
+
+/* The best epoch's accuracy is that of the mean, so its model is the mean, whether or not the
+ * fork has one of its own. Rates of 1000 see to it that no later epoch is better. */
+static void test_the_best_of_a_run_with_a_mean_is_its_mean(void **state)
+{
+    (void)state;
+    char with[UR_SHA256_HEX_BYTES], without[UR_SHA256_HEX_BYTES];
+    write_spec(",\"ema\":0.9,\"optimizer\":{\"learning_rate\":0.01}");
+    assert_int_equal(run("parent", "", "2", false, with), 0);
+    write_spec_of(400, ",\"ema\":0.9,\"optimizer\":{\"learning_rate\":1000},"
+                       "\"early_stopping\":{\"patience\":1,\"min_delta\":1}");
+    assert_int_equal(run("with", "parent/last.ckpt", "2", false, with), 0);
+    assert_in_range(told_number("\"model_step\":"), 1, 90);
+    write_spec_of(400, ",\"optimizer\":{\"learning_rate\":1000},"
+                       "\"early_stopping\":{\"patience\":1,\"min_delta\":1}");
+    assert_int_equal(run("without", "parent/last.ckpt", "2", false, without), 0);
+    assert_in_range(told_number("\"model_step\":"), 1, 90);
+    assert_string_equal(with, without);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +214,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_changes_change_the_rest_of_the_way_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_what_the_weights_stand_on_cannot_change, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_fork_of_an_early_stopped_run_waits_anew, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_the_best_of_a_run_with_a_mean_is_its_mean, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,22 @@ static void test_all_of_a_run_has_the_runs_own_digest(void **state)
     assert_string_equal(digest_at(2), whole);
 }
 
+/* A look inside tells nobody, and a time budget decides nothing: both replays make all the
+ * steps, which take longer than the second that the job is given. */
+static void test_what_only_watches_or_waits_is_passed_over(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"dataset\":\"digits\",\"data\":{\"count\":600},\"model\":{\"hidden\":96},"
+        "\"train\":{\"steps\":100000,\"batch\":128,\"validation\":100,\"time_budget_s\":1},"
+        "\"run\":{\"insight_every\":100}}";
+    ur_test_write(spec_path, json, sizeof json - 1);
+    assert_int_equal(
+        run((const char *const[5]){"--verify", "--threads", "2,1", "--steps", "150"}), 0);
+    assert_non_null(strstr(text, "{\"steps\":150,"));
+    assert_non_null(strstr(text, "\"same\":true}"));
+}
+
 static void test_what_cannot_be_verified_is_refused(void **state)
 {
     (void)state;
@@ -101,6 +117,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_of_a_run_has_the_runs_own_digest, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_only_watches_or_waits_is_passed_over, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_verified_is_refused, set_up,
                                         tear_down),

@@ -170,7 +170,7 @@ test("series are found, checked and trained on, and no picture is shown to them"
 
 test("a job too big for the machine is told the numbers", async () => {
   const body = await refused(smallJob({ model: { hidden: 4096 }, train: { batch: 4096 } }), 422, "job-too-big", ["/model/hidden", "/train/batch"]);
-  assert.match(body.detail, /needs \d+ MiB.*gives 4096 MiB/);
+  assert.match(body.detail, /needs \d+ bytes.*gives 4294967296/);
 });
 
 test("a body of the wrong type, and too large a one", async () => {

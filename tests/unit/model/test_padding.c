@@ -1,7 +1,7 @@
 /*
  * Law: padding never changes a result. The same sequences, padded to T and to T + 7 steps, give
- * the same logits and the same gradients, to the bit, whatever the padding holds; and a
- * sequence has the logits that it has alone, unpadded.
+ * the same logits, the same gradients and the same insight, to the bit, whatever the padding
+ * holds; and a sequence has the logits that it has alone, unpadded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
+#include "model/insight.h"
 #include "model/model.h"
 #include "model/workspace.h"
 #include "unroll/rng.h"
@@ -101,6 +103,44 @@ static void check_more_padding(const struct ur_spec *spec)
     ur_arena_release(&other.arena);
 }
 
+/* Carves an insight and looks at what the workspace holds. */
+static struct ur_arena look(struct ur_insight *insight, const struct ur_spec *spec,
+                            const struct net *net)
+{
+    struct ur_arena arena, plan = ur_arena_planner();
+    ur_insight_carve(insight, spec, &net->model, 1, &plan);
+    assert_int_equal(ur_arena_init(&arena, plan.used, NULL), UR_OK);
+    ur_insight_carve(insight, spec, &net->model, 1, &arena);
+    ur_insight_take_activity(insight, &net->workspace, ROWS);
+    return arena;
+}
+
+/* Rows count up to their end; past the end of all there is nothing to tell. */
+static void check_activity(const struct ur_spec *plain)
+{
+    struct ur_spec spec = *plain;
+    struct ur_insight a, b;
+    struct net one, other;
+    spec.run.insight_every = 1;
+    start(&one, &spec, T, 1);
+    start(&other, &spec, T + MORE, 1);
+    run(&one, 0.0f);
+    run(&other, 7.5f);
+    struct ur_arena of_one = look(&a, &spec, &one), of_other = look(&b, &spec, &other);
+    const size_t columns = (size_t)a.columns;
+    for (size_t stream = 0; stream < (size_t)a.streams; stream++) {
+        const float *x = a.activity + stream * T * columns;
+        const float *y = b.activity + stream * (T + MORE) * columns;
+        assert_memory_equal(x, y, T * columns * sizeof *x);
+        for (size_t k = 0; k < (T + MORE) * columns; k++)
+            assert_int_equal(isnan(y[k]) != 0, k >= T * columns);
+    }
+    ur_arena_release(&of_one);
+    ur_arena_release(&of_other);
+    ur_arena_release(&one.arena);
+    ur_arena_release(&other.arena);
+}
+
 /* A shard in which every row is the same sequence, of that very length, without lengths. */
 static void check_alone(const struct ur_spec *spec, int32_t row, const float *logits)
 {
@@ -151,6 +191,12 @@ static void test_more_padding_changes_nothing(void **state)
     for_all(check_more_padding);
 }
 
+static void test_insight_looks_at_no_padding(void **state)
+{
+    (void)state;
+    for_all(check_activity);
+}
+
 static void test_alone_as_among_others(void **state)
 {
     (void)state;
@@ -161,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_more_padding_changes_nothing),
+        cmocka_unit_test(test_insight_looks_at_no_padding),
         cmocka_unit_test(test_alone_as_among_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
