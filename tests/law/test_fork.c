@@ -95,7 +95,7 @@ static void copy(const char *from, const char *to)
 static void test_a_fork_without_changes_is_its_parent(void **state)
 {
     (void)state;
-    char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES];
+    char expected[UR_SHA256_HEX_BYTES], digest[UR_SHA256_HEX_BYTES], path[UR_TEST_PATH_BYTES];
     write_spec("");
     assert_int_equal(run("parent", "", "2", false, expected), 0);
     assert_int_equal(strlen(expected), UR_SHA256_HEX_BYTES - 1);
@@ -107,6 +107,7 @@ static void test_a_fork_without_changes_is_its_parent(void **state)
     assert_string_equal(digest, expected);
     assert_int_equal(run("last", "parent/last.ckpt", "1", false, digest), 0);
     assert_string_equal(digest, expected);
+    assert_int_equal(access(ur_test_path(&folder, "last/best.ckpt", path), F_OK), 0);
     /* A fork goes on from its own checkpoint once it has one, whatever became of its parent. */
     copy("parent/last.ckpt.previous", "away.ckpt");
     assert_int_equal(run("before", "no-such.ckpt", "2", true, digest), 0);
