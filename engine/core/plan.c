@@ -115,10 +115,21 @@ static size_t packed_floats(const struct dimensions *d)
     const size_t above = d->layers > 1 ? d->directions * d->output : 0;
     const size_t inputs = d->width > above ? d->width : above;
     const size_t p = d->projected ? packed(d->hidden, d->output) : 0;
-    const size_t p_back = d->projected ? packed(d->output, d->hidden) : 0;
     const size_t forward = packed(inputs, d->gates) + packed(d->output, d->gates) + p;
-    const size_t backward = packed(d->gates, d->output) + p_back;
+    const size_t first = packed(d->gates, d->width);
+    const size_t other = above > 0 ? d->directions * packed(d->gates, d->output) : 0;
+    const size_t backward =
+        packed(d->gates, d->output) + (d->projected    ? packed(d->output, d->hidden)
+                                       : first > other ? first
+                                                       : other);
     return forward > backward ? forward : backward;
+}
+
+/* Time steps of a block of layers/recurrent.h. */
+static size_t block_steps(const struct dimensions *d)
+{
+    const size_t full = d->rows < 256 ? 256 / d->rows : 1;
+    return d->projected || d->steps < full ? d->steps : full;
 }
 
 /* What dropout leaves of each layer but the top one, of the readout, and its masks. */
@@ -140,7 +151,7 @@ static size_t workspace_bytes(const struct dimensions *d)
     const size_t ends = 2 * piece(d->rows * d->classes) + 2 * d->directions * piece(output);
     const size_t dstate =
         d->projected ? piece(d->steps * output) + 2 * piece(state) : 2 * piece(state);
-    const size_t scratch = piece(d->steps * d->rows * d->gates) + dstate +
+    const size_t scratch = piece(block_steps(d) * d->rows * d->gates) + dstate +
                            d->dy * d->directions * piece(d->steps * output);
     return input + kept + ends + scratch + piece(packed_floats(d)) + dropout_bytes(d);
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kernels/gemm.h"
+#include "kernels/outer.h"
 #include "kernels/packed.h"
 #include "kernels/vec.h"
 #include "layers/cell_gru.h"
@@ -50,6 +50,29 @@ const float *ur_recurrent_output(struct ur_recurrent_shape shape, struct ur_recu
     return kept.h + now_slot(shape) * step_floats(shape);
 }
 
+/* As many as fill 256 rows, which is what an outer product takes at once (kernels/outer.h). */
+int32_t ur_recurrent_block_steps(struct ur_recurrent_shape shape)
+{
+    const int32_t full = shape.rows < 256 ? 256 / shape.rows : 1;
+    return shape.projection > 0 || shape.steps < full ? shape.steps : full;
+}
+
+/* Floats of the transpose of U, packed; those of W follow it, one for each part. */
+static size_t packed_u(struct ur_recurrent_shape shape)
+{
+    return ur_packed_floats(columns(shape), shape.hidden);
+}
+
+static size_t packed_w(struct ur_recurrent_shape shape)
+{
+    return ur_packed_floats(columns(shape), part_width(shape));
+}
+
+static int32_t part_count(struct ur_recurrent_shape shape)
+{
+    return shape.parts > 1 ? shape.parts : 1;
+}
+
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape)
 {
     const int32_t gates = columns(shape);
@@ -57,7 +80,7 @@ size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape)
         return ur_projection_packed_floats(shape);
     const size_t forward =
         ur_packed_floats(shape.width, gates) + ur_packed_floats(shape.hidden, gates);
-    const size_t backward = ur_packed_floats(gates, shape.hidden);
+    const size_t backward = packed_u(shape) + (size_t)part_count(shape) * packed_w(shape);
     return forward > backward ? forward : backward;
 }
 
@@ -186,71 +209,172 @@ static void cell_backward(struct ur_recurrent_shape shape, struct ur_recurrent_k
     }
 }
 
-/* Fills scratch.dgates, from the step that was read last to the one that was read first. */
-static void backward_through_time(struct ur_recurrent_shape shape, const float *u,
-                                  struct ur_recurrent_kept kept,
-                                  struct ur_output_gradient output,
-                                  struct ur_recurrent_scratch scratch)
-{
-    const size_t step = step_floats(shape);
-    const int32_t gates = columns(shape);
+/* What backward works with. */
+struct way_back {
+    struct ur_recurrent_shape shape;
+    struct ur_recurrent_input input;
+    struct ur_recurrent_kept kept;
+    struct ur_output_gradient output;
+    struct ur_recurrent_scratch scratch;
+    struct ur_recurrent_gradients gradients;
+};
 
-    ur_packed_fill_transposed(scratch.packed, u, gates, shape.hidden);
-    memset(scratch.dh, 0, step * sizeof *scratch.dh);
-    memset(scratch.dc, 0, step * sizeof *scratch.dc);
-    for (int32_t n = shape.steps - 1; n >= 0; n--) {
-        const int32_t t = step_at(shape, n);
-        float *dgates =
-            scratch.dgates + (size_t)ur_recurrent_gates(shape.cell) * (size_t)t * step;
-        ur_steps_add_output(shape, shape.hidden, output, scratch.dh, t);
-        /* A cell turns gradients of zero into gradients of zero. */
-        ur_steps_clear_padding(shape, shape.hidden, scratch.dh, t);
-        if (shape.cell == UR_CELL_LSTM)
-            ur_steps_clear_padding(shape, shape.hidden, scratch.dc, t);
-        if (scratch.squares != NULL)
-            ur_vec_squares(&scratch.squares[t], scratch.dh, step);
-        cell_backward(shape, kept, scratch, dgates, t);
-        if (n > 0 && ur_recurrent_cut(shape, n)) {
-            memset(scratch.dh, 0, step * sizeof *scratch.dh);
-            memset(scratch.dc, 0, step * sizeof *scratch.dc);
-        } else if (n > 0 && shape.cell == UR_CELL_GRU)
-            ur_packed_add(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
-        else if (n > 0)
-            ur_packed_set(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
-    }
+/* Steps begin <= n < end in reading order, whose gradients are in memory together. */
+struct block {
+    int32_t begin, end;
+};
+
+/* Where a block begins in time. */
+static int32_t first_time(const struct way_back *back, struct block block)
+{
+    return step_at(back->shape, back->shape.reversed ? block.end - 1 : block.begin);
 }
 
-/* From here on a GRU's dgates are those of x W + b: its last third was that of h U. */
-static void turn_to_input(struct ur_recurrent_shape shape, float *dgates, const float *dn,
-                          struct ur_recurrent_gradients gradients)
+/* The transposes that dh and dx are multiplied with. */
+static void pack_transposed(const struct way_back *back, struct ur_recurrent_weights weights)
 {
-    const size_t hidden = (size_t)shape.hidden;
-    const size_t all = (size_t)shape.steps * (size_t)shape.rows;
+    const struct ur_recurrent_shape shape = back->shape;
+    const int32_t width = part_width(shape), gates = columns(shape);
+    float *packed = back->scratch.packed;
 
-    memcpy(gradients.dbn, gradients.db + 2 * hidden, hidden * sizeof *dn);
-    ur_vec_column_sums(gradients.db + 2 * hidden, dn, all, hidden);
-    for (size_t row = 0; row < all; row++)
+    ur_packed_fill_transposed(packed, weights.u, gates, shape.hidden);
+    packed += packed_u(shape);
+    for (int32_t part = 0; part < part_count(shape); part++, packed += packed_w(shape))
+        if (back->gradients.dx.parts[part] != NULL)
+            ur_packed_fill_transposed(
+                packed, weights.w + (size_t)part * (size_t)width * (size_t)gates, gates, width);
+}
+
+/* What is added to block by block begins at zero. */
+static void clear_gradients(const struct way_back *back)
+{
+    const struct ur_recurrent_shape shape = back->shape;
+    const size_t gates = (size_t)columns(shape), step = step_floats(shape);
+    float *dw = back->gradients.dw, *du = back->gradients.du, *db = back->gradients.db;
+
+    memset(dw, 0, (size_t)shape.width * gates * sizeof *dw);
+    memset(du, 0, (size_t)shape.hidden * gates * sizeof *du);
+    memset(db, 0, gates * sizeof *db);
+    memset(back->scratch.dh, 0, step * sizeof *dw);
+    memset(back->scratch.dc, 0, step * sizeof *dw);
+}
+
+/* Fills dgates of step n; dh is the gradient of its h, and then of that of step n - 1. */
+static void step_backward(const struct way_back *back, int32_t n, float *dgates)
+{
+    const struct ur_recurrent_shape shape = back->shape;
+    const struct ur_recurrent_scratch scratch = back->scratch;
+    const size_t step = step_floats(shape);
+    const int32_t t = step_at(shape, n), gates = columns(shape);
+
+    ur_steps_add_output(shape, shape.hidden, back->output, scratch.dh, t);
+    /* A cell turns gradients of zero into gradients of zero. */
+    ur_steps_clear_padding(shape, shape.hidden, scratch.dh, t);
+    if (shape.cell == UR_CELL_LSTM)
+        ur_steps_clear_padding(shape, shape.hidden, scratch.dc, t);
+    if (scratch.squares != NULL)
+        ur_vec_squares(&scratch.squares[t], scratch.dh, step);
+    cell_backward(shape, back->kept, scratch, dgates, t);
+    if (n > 0 && ur_recurrent_cut(shape, n)) {
+        memset(scratch.dh, 0, step * sizeof *scratch.dh);
+        memset(scratch.dc, 0, step * sizeof *scratch.dc);
+    } else if (n > 0 && shape.cell == UR_CELL_GRU)
+        ur_packed_add(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
+    else if (n > 0)
+        ur_packed_set(scratch.dh, dgates, scratch.packed, shape.rows, gates, shape.hidden);
+}
+
+/* From here on a GRU's dgates are those of x W + b: their last third was that of h U. */
+static void turn_to_input(float *dgates, const float *dn, size_t rows, size_t hidden)
+{
+    for (size_t row = 0; row < rows; row++)
         memcpy(dgates + (UR_GRU_GATES * row + 2) * hidden, dn + row * hidden,
                hidden * sizeof *dn);
 }
 
-/* dW, and what the layer below gets, one part of the input after the other. */
-static void backward_input(struct ur_recurrent_shape shape, const float *w,
-                           struct ur_recurrent_input input, const float *dgates,
-                           struct ur_recurrent_gradients gradients)
+/* The gradients of W, one part of the input after the other. Gives how many they are. */
+static int32_t input_products(const struct way_back *back, int32_t t,
+                              struct ur_outer products[UR_MAX_DIRECTIONS])
 {
-    const int32_t all = shape.steps * shape.rows;
-    const int32_t width = part_width(shape), gates = columns(shape);
+    const struct ur_recurrent_shape shape = back->shape;
+    const size_t width = (size_t)part_width(shape);
+    const size_t at = (size_t)t * (size_t)shape.rows * width;
 
-    for (int32_t part = 0; part < (shape.parts > 1 ? shape.parts : 1); part++) {
-        const size_t at = (size_t)part * (size_t)width * (size_t)gates;
-        float *dx = gradients.dx.parts[part];
-        ur_gemm_outer_set(gradients.dw + at, input.parts[part], dgates, all, width, gates);
-        if (dx != NULL && gradients.dx.add)
-            ur_gemm_transposed_add(dx, dgates, w + at, all, width, gates);
-        else if (dx != NULL)
-            ur_gemm_transposed_set(dx, dgates, w + at, all, width, gates);
+    for (int32_t part = 0; part < part_count(shape); part++)
+        products[part] = (struct ur_outer){.dw = back->gradients.dw +
+                                                 (size_t)part * width * (size_t)columns(shape),
+                                           .x = back->input.parts[part] + at,
+                                           .inner = (int32_t)width};
+    return part_count(shape);
+}
+
+/* Adds a block to the gradients of W, U and b. The step that is read first multiplied U by
+ * zeros. */
+static void add_weights(const struct way_back *back, struct block block)
+{
+    const struct ur_recurrent_shape shape = back->shape;
+    const size_t step = step_floats(shape);
+    const int32_t t = first_time(back, block), steps = block.end - block.begin;
+    const struct ur_outer_block dgates = {.dy = back->scratch.dgates,
+                                          .rows = steps * shape.rows,
+                                          .cols = columns(shape),
+                                          .from_last = !shape.reversed};
+    struct ur_outer products[UR_MAX_DIRECTIONS + 1];
+    products[0] = (struct ur_outer){.dw = back->gradients.du,
+                                    .x = back->kept.h + ((size_t)t + before_slot(shape)) * step,
+                                    .inner = shape.hidden,
+                                    .skipped = block.begin == 0 ? shape.rows : 0};
+    const int32_t inputs = input_products(back, t, products + 1);
+
+    if (shape.cell != UR_CELL_GRU) {
+        ur_outer_add(dgates, products, 1 + inputs, back->gradients.db);
+        return;
     }
+    ur_outer_add(dgates, products, 1, back->gradients.db);
+    turn_to_input(back->scratch.dgates, back->kept.q + (size_t)t * step, (size_t)dgates.rows,
+                  (size_t)shape.hidden);
+    ur_outer_add(dgates, products + 1, inputs, NULL);
+}
+
+/* What the layer below gets of a block. */
+static void multiply_back(const struct way_back *back, struct block block)
+{
+    const struct ur_recurrent_shape shape = back->shape;
+    const struct ur_recurrent_dx dx = back->gradients.dx;
+    const int32_t width = part_width(shape), gates = columns(shape);
+    const int32_t rows = (block.end - block.begin) * shape.rows;
+    const size_t at = (size_t)first_time(back, block) * (size_t)shape.rows * (size_t)width;
+    const float *packed = back->scratch.packed + packed_u(shape);
+
+    for (int32_t part = 0; part < part_count(shape); part++, packed += packed_w(shape))
+        if (dx.parts[part] != NULL)
+            (dx.add ? ur_packed_add : ur_packed_set)(dx.parts[part] + at, back->scratch.dgates,
+                                                     packed, rows, gates, width);
+}
+
+/* Works from the end of a block to its beginning. */
+static void block_backward(const struct way_back *back, struct block block)
+{
+    const struct ur_recurrent_shape shape = back->shape;
+    const size_t gates = (size_t)shape.rows * (size_t)columns(shape);
+    const int32_t first = first_time(back, block);
+
+    for (int32_t n = block.end - 1; n >= block.begin; n--)
+        step_backward(back, n,
+                      back->scratch.dgates + (size_t)(step_at(shape, n) - first) * gates);
+    add_weights(back, block);
+    multiply_back(back, block);
+}
+
+/* A GRU's candidate has two biases: db has the sums of the recurrent one until here. */
+static void part_biases(const struct way_back *back)
+{
+    const struct ur_recurrent_shape shape = back->shape;
+    const size_t hidden = (size_t)shape.hidden;
+    float *db = back->gradients.db + 2 * hidden;
+
+    memcpy(back->gradients.dbn, db, hidden * sizeof *db);
+    ur_vec_column_sums(db, back->kept.q, (size_t)shape.steps * (size_t)shape.rows, hidden);
 }
 
 void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
@@ -263,14 +387,15 @@ void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_
         ur_projection_backward(shape, weights, input, kept, output, scratch, gradients);
         return;
     }
-    const int32_t all = shape.steps * shape.rows;
-    const int32_t gates = columns(shape);
+    const struct way_back back = {shape, input, kept, output, scratch, gradients};
+    const int32_t most = ur_recurrent_block_steps(shape);
 
-    backward_through_time(shape, weights.u, kept, output, scratch);
-    ur_gemm_outer_set(gradients.du, kept.h + before_slot(shape) * step_floats(shape),
-                      scratch.dgates, all, shape.hidden, gates);
-    ur_vec_column_sums(gradients.db, scratch.dgates, (size_t)all, (size_t)gates);
+    pack_transposed(&back, weights);
+    clear_gradients(&back);
+    for (int32_t begin = (shape.steps - 1) / most * most; begin >= 0; begin -= most) {
+        const int32_t end = begin + most;
+        block_backward(&back, (struct block){begin, end < shape.steps ? end : shape.steps});
+    }
     if (shape.cell == UR_CELL_GRU)
-        turn_to_input(shape, scratch.dgates, kept.q, gradients);
-    backward_input(shape, weights.w, input, scratch.dgates, gradients);
+        part_biases(&back);
 }

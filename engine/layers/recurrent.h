@@ -1,7 +1,8 @@
 /*
  * One recurrent layer in one direction over all T steps of a shard: the grid that is cut into
  * products and cells. Forward runs step by step while a step's gates are in the cache: x W, h
- * U, cell. Backward's sums over time are single products over T*B rows.
+ * U, cell. Backward takes a few steps at a time: once their gradients stand in the cache, all
+ * that sums over time adds them up, and the layer below gets its share.
  *
  * The other direction is index arithmetic: time stays where it is in memory, only the order of
  * the steps turns round, and the slot that holds the zero start is the last instead of the
@@ -17,8 +18,8 @@
  *         (LSTM)   q [T][B][H] (GRU)   W [I][GH]   U [H][GH]   b [GH]   bn [H] (GRU)
  * Cost: 2*T*B*(I+H)*GH operations forward, twice that backward. Ownership: the caller's memory.
  * Errors: none. Threads: pure functions; one call's memory belongs to one thread.
- * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h. Where the
- * output is projected, h and U are as projection.h says.
+ * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h. Where the output is projected,
+ * h and U are as projection.h says.
  */
 #ifndef UNROLL_LAYERS_RECURRENT_H
 #define UNROLL_LAYERS_RECURRENT_H
@@ -58,8 +59,8 @@ struct ur_recurrent_kept {
 
 /* Overwritten, and of no use afterwards. Forward takes packed, and one step of dgates. */
 struct ur_recurrent_scratch {
-    float *packed;   /* ur_recurrent_packed_floats: W and U, later the transpose of U */
-    float *dgates;   /* [T][B][GH] */
+    float *packed;   /* ur_recurrent_packed_floats: W and U, later their transposes */
+    float *dgates;   /* [ur_recurrent_block_steps][B][GH] */
     float *dh, *dc;  /* [B][H] */
     float *dm;       /* [B][H], with a projection */
     double *squares; /* [T] or NULL: where backward leaves, for each time step, the sum of the
@@ -100,6 +101,10 @@ bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n);
 
 /* Gives the units of an output: H, or R of projection.h. */
 int32_t ur_recurrent_units(struct ur_recurrent_shape shape);
+
+/* Gives the time steps whose dgates are in memory together: all with a projection, else as
+ * many as backward works on before it adds up what they leave. */
+int32_t ur_recurrent_block_steps(struct ur_recurrent_shape shape);
 
 /* Gives the floats of scratch.packed. */
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape);

@@ -93,7 +93,8 @@ void ur_workspace_carve(struct ur_workspace *workspace, const struct ur_model *m
     }
     workspace->logits = ur_arena_floats(arena, logits);
     workspace->dlogits = ur_arena_floats(arena, logits);
-    workspace->scratch_dgates = ur_arena_floats(arena, steps * gates);
+    const int32_t block = ur_recurrent_block_steps(ur_model_layer_shape(model, 0));
+    workspace->scratch_dgates = ur_arena_floats(arena, (size_t)block * gates);
     workspace->scratch_dh = ur_arena_floats(arena, projected ? steps * output : state);
     workspace->scratch_dc = ur_arena_floats(arena, state);
     workspace->scratch_dm = ur_arena_floats(arena, projected * state);

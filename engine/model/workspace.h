@@ -36,7 +36,7 @@ struct ur_workspace {
     struct ur_dropped ws_dropped[UR_MAX_LAYERS][UR_MAX_DIRECTIONS];
     float *logits;                              /* [B][C] */
     float *dlogits;                             /* [B][C] */
-    float *scratch_dgates;                      /* [T][B][GH] */
+    float *scratch_dgates;                      /* [ur_recurrent_block_steps][B][GH] */
     float *scratch_dh;                          /* [B][H], projected [T][B][R] */
     float *scratch_dc;                          /* [B][H] */
     float *scratch_dm;                          /* [B][H]     with a projection */
@@ -45,8 +45,7 @@ struct ur_workspace {
                                                 turns; only as many as are needed */
     double *squares;       /* [layers][D][T] or NULL: where backward leaves the squares of dL/dh
                         (layers/recurrent.h); the caller's memory */
-    float *scratch_packed; /* W and U, later the transpose of U, as kernels/packed.h lays them
-                              out */
+    float *scratch_packed; /* W and U, later their transposes: kernels/packed.h */
 };
 
 /* Gives the shape of a layer's forward direction. */

@@ -120,6 +120,22 @@ test('the charts move while a job runs, and stop keeps what was learnt', { timeo
     await page.getByText('smoke, version 1').first().waitFor();
   }));
 
+test('a job is paused and resumed by one button', { timeout: 120000 }, () =>
+  open({}, async (page) => {
+    const { id } = await post(daemon, '/v1/jobs', endless('to-pause'));
+    await page.getByRole('link', { name: /to-pause/ }).click();
+    await until(() => chartStep(page), (step) => step > 0);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await until(() => badge(page).innerText(), (state) => state === 'paused');
+    assert.equal(await page.getByRole('button', { name: 'Pause' }).count(), 0);
+    const { step } = await get(daemon, `/v1/jobs/${id}`);
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await until(() => badge(page).innerText(), (state) => state === 'running');
+    await until(() => chartStep(page), (later) => later > step);
+    await post(daemon, `/v1/jobs/${id}:cancel`);
+    await untilEnded(daemon, id);
+  }));
+
 test('cancel asks first, then discards', { timeout: 120000 }, () =>
   open({}, async (page) => {
     const { id } = await post(daemon, '/v1/jobs', endless('to-cancel'));

@@ -1,9 +1,8 @@
 /*
  * Law: an element-wise result depends on the numbers, not on the machine. The kernels' sources
- * are compiled here once more, for the base machine (the bodies) and for AVX-512 (the wide
- * functions), and compared with the library's, which runs AVX2 where there is any.
+ * are compiled here once more, for every machine (base bodies, wide and deep functions), and
+ * compared with the library's, which runs the deepest that this machine has.
  */
-#define UR_VECTOR_TARGET       "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"
 #define ur_exp                 here_exp
 #define ur_sigmoid             here_sigmoid
 #define ur_tanh                here_tanh
@@ -54,37 +53,34 @@ static void base_tanh(float *y, const float *x, size_t n)
     tanh_all(y, x, n);
 }
 
-/* The library's bytes, then the base machine's, then AVX-512's where there is any. */
+/* The library's, then the base machine's, then the wider ones that this machine has. */
 struct versions {
-    kernel *functions[3];
+    kernel *functions[4];
 };
-
-static int n_versions(void)
-{
-#if defined(__x86_64__) && !defined(UR_NO_VECTOR)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-        return 3;
-#endif
-    return 2;
-}
 
 #if defined(__x86_64__) && !defined(UR_NO_VECTOR)
 #define WIDE(name) ur_##name##_wide
+#define DEEP(name) ur_##name##_deep
 #else
 #define WIDE(name) here_##name
+#define DEEP(name) here_##name
 #endif
+
+static int n_versions(void)
+{
+    return UR_VECTOR_DEEP ? 4 : UR_VECTOR_WIDE ? 3 : 2;
+}
 
 static void test_activations(void **state)
 {
     (void)state;
     static const struct versions all[] = {
-        {{ur_exp, base_exp, WIDE(exp)}},
-        {{ur_sigmoid, base_sigmoid, WIDE(sigmoid)}},
-        {{ur_tanh, base_tanh, WIDE(tanh)}},
+        {{ur_exp, base_exp, WIDE(exp), DEEP(exp)}},
+        {{ur_sigmoid, base_sigmoid, WIDE(sigmoid), DEEP(sigmoid)}},
+        {{ur_tanh, base_tanh, WIDE(tanh), DEEP(tanh)}},
     };
     enum { N = 100003 };
-    static float x[N], y[3][N];
+    static float x[N], y[4][N];
     ur_test_fill(x, N, 1, -20.0f, 20.0f);
     ur_test_fill(x, N / 4, 2, -1e-3f, 1e-3f);
     ur_test_fill(x, 1000, 3, -500.0f, 500.0f);
@@ -105,8 +101,12 @@ static void test_column_sums(void **state)
     ur_vec_column_sums(library, x, ROWS, COLS);
     column_sums(base, x, ROWS, COLS);
     assert_memory_equal(library, base, sizeof base);
-    if (n_versions() == 3) {
+    if (n_versions() > 2) {
         WIDE(vec_column_sums)(wide, x, ROWS, COLS);
+        assert_memory_equal(library, wide, sizeof wide);
+    }
+    if (n_versions() > 3) {
+        DEEP(vec_column_sums)(wide, x, ROWS, COLS);
         assert_memory_equal(library, wide, sizeof wide);
     }
 }
@@ -123,8 +123,12 @@ static void test_squares(void **state)
         squares(&base, x, n);
         assert_memory_equal(&library, &base, sizeof base);
         assert_true(library >= expected * (1 - 1e-12) && library <= expected * (1 + 1e-12));
-        if (n_versions() == 3) {
+        if (n_versions() > 2) {
             WIDE(vec_squares)(&wide, x, n);
+            assert_memory_equal(&library, &wide, sizeof wide);
+        }
+        if (n_versions() > 3) {
+            DEEP(vec_squares)(&wide, x, n);
             assert_memory_equal(&library, &wide, sizeof wide);
         }
         expected += (double)x[n] * (double)x[n];

@@ -1,9 +1,8 @@
 /*
  * Law: a cell's results depend on the numbers, not on the machine. Its source is compiled here
- * once more, for the base machine (the bodies) and for AVX-512 (the wide functions), and
- * compared with the library's, which runs AVX2 where there is any.
+ * once more, for every machine (base bodies, wide and deep functions), and compared with the
+ * library's, which runs the deepest that this machine has.
  */
-#define UR_VECTOR_TARGET "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"
 #define ur_lstm_forward  here_lstm_forward
 #define ur_lstm_backward here_lstm_backward
 #include "layers/cell_lstm.c"
@@ -29,23 +28,6 @@ typedef void backward_function(float *dgates, float *dc, const float *dh, const 
 
 forward_function ur_lstm_forward;
 backward_function ur_lstm_backward;
-
-#if defined(__x86_64__) && !defined(UR_NO_VECTOR)
-#define WIDE_FORWARD  ur_lstm_forward_wide
-#define WIDE_BACKWARD ur_lstm_backward_wide
-static bool have_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-}
-#else
-#define WIDE_FORWARD  here_lstm_forward
-#define WIDE_BACKWARD here_lstm_backward
-static bool have_avx512(void)
-{
-    return false;
-}
-#endif
 
 enum { ROWS = 5, HIDDEN = 37, STATE = ROWS * HIDDEN };
 
@@ -83,14 +65,21 @@ static void base_backward(float *dgates, float *dc, const float *dh, const float
 static void test_lstm_cell(void **state)
 {
     (void)state;
-    static struct cell library, base, wide;
+    static struct cell library, base;
     run_cell(&library, ur_lstm_forward, ur_lstm_backward);
     run_cell(&base, base_forward, base_backward);
     assert_memory_equal(&library, &base, sizeof base);
-    if (have_avx512()) {
-        run_cell(&wide, WIDE_FORWARD, WIDE_BACKWARD);
+#if defined(__x86_64__) && !defined(UR_NO_VECTOR)
+    static struct cell wide, deep;
+    if (UR_VECTOR_WIDE) {
+        run_cell(&wide, ur_lstm_forward_wide, ur_lstm_backward_wide);
         assert_memory_equal(&library, &wide, sizeof wide);
     }
+    if (UR_VECTOR_DEEP) {
+        run_cell(&deep, ur_lstm_forward_deep, ur_lstm_backward_deep);
+        assert_memory_equal(&library, &deep, sizeof deep);
+    }
+#endif
 }
 
 int main(void)

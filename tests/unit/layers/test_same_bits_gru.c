@@ -2,9 +2,8 @@
  * Law: as test_same_bits.c, for the gated recurrent unit. A file of its own, because the cells'
  * sources name their loops alike.
  */
-#define UR_VECTOR_TARGET "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"
-#define ur_gru_forward   here_gru_forward
-#define ur_gru_backward  here_gru_backward
+#define ur_gru_forward  here_gru_forward
+#define ur_gru_backward here_gru_backward
 #include "layers/cell_gru.c"
 #undef ur_gru_forward
 #undef ur_gru_backward
@@ -27,23 +26,6 @@ typedef void backward_function(float *dgates, float *q, float *dh, const float *
 
 forward_function ur_gru_forward;
 backward_function ur_gru_backward;
-
-#if defined(__x86_64__) && !defined(UR_NO_VECTOR)
-#define WIDE_FORWARD  ur_gru_forward_wide
-#define WIDE_BACKWARD ur_gru_backward_wide
-static bool have_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-}
-#else
-#define WIDE_FORWARD  here_gru_forward
-#define WIDE_BACKWARD here_gru_backward
-static bool have_avx512(void)
-{
-    return false;
-}
-#endif
 
 enum { ROWS = 5, HIDDEN = 37, STATE = ROWS * HIDDEN };
 
@@ -83,14 +65,21 @@ static void base_backward(float *dgates, float *q, float *dh, const float *gates
 static void test_gru_cell(void **state)
 {
     (void)state;
-    static struct cell library, base, wide;
+    static struct cell library, base;
     run_cell(&library, ur_gru_forward, ur_gru_backward);
     run_cell(&base, base_forward, base_backward);
     assert_memory_equal(&library, &base, sizeof base);
-    if (have_avx512()) {
-        run_cell(&wide, WIDE_FORWARD, WIDE_BACKWARD);
+#if defined(__x86_64__) && !defined(UR_NO_VECTOR)
+    static struct cell wide, deep;
+    if (UR_VECTOR_WIDE) {
+        run_cell(&wide, ur_gru_forward_wide, ur_gru_backward_wide);
         assert_memory_equal(&library, &wide, sizeof wide);
     }
+    if (UR_VECTOR_DEEP) {
+        run_cell(&deep, ur_gru_forward_deep, ur_gru_backward_deep);
+        assert_memory_equal(&library, &deep, sizeof deep);
+    }
+#endif
 }
 
 int main(void)
