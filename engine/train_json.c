@@ -131,6 +131,7 @@ void ur_json_report(const struct ur_train_result *result, struct ur_text *out)
 {
     json_t *report = json_object();
     put(report, "state", json_string(state_name(result)));
+    put(report, "input", json_string(result->series ? "series" : "images"));
     put(report, "ended_by", json_string(ending_name(result->ended_by)));
     put(report, "steps", json_integer(result->steps));
     put(report, "model_step", json_integer(result->model_step));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "data/dataset.h"
+#include "data/sheet.h"
 #include "train/environment.h"
 #include "train/trainer.h"
 #include "train_console.h"
@@ -343,6 +344,41 @@ static enum ur_status describe(struct session *session, struct ur_error *error)
     return UR_OK;
 }
 
+/* Writes bytes to a file of the user's choice, which may be a device or a pipe. */
+static enum ur_status write_file(const char *path, const unsigned char *bytes, size_t n_bytes,
+                                 struct ur_error *error)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        return ur_fail_errno(error, errno, "%s cannot be written", path);
+    const bool good = fwrite(bytes, 1, n_bytes, file) == n_bytes;
+    const int saved = errno;
+    if (fclose(file) == 0 && good)
+        return UR_OK;
+    return ur_fail_errno(error, good ? errno : saved, "%s cannot be written", path);
+}
+
+/* Of a generated set as many images as the sheet of one class can show. */
+static enum ur_status draw_sheet(const struct session *session, struct ur_error *error)
+{
+    struct ur_dataset dataset = {0};
+    unsigned char *png = NULL;
+    size_t n_bytes = 0;
+    const struct ur_dataset_request request = {.name = session->options.sheet,
+                                               .count = UR_SHEET_COLUMNS * 10 * 10,
+                                               .seed = (uint64_t)session->options.seed,
+                                               .extra_folder = session->options.data_dir,
+                                               .threads = ur_environment_cores()};
+    enum ur_status status = ur_dataset_open(&dataset, &request, error);
+    if (status == UR_OK)
+        status = ur_sheet_png(&dataset, session->options.label, &png, &n_bytes, error);
+    if (status == UR_OK)
+        status = write_file(session->options.folder, png, n_bytes, error);
+    free(png);
+    ur_dataset_close(&dataset);
+    return status;
+}
+
 static enum ur_status work(struct session *session, char **argv, struct ur_error *error)
 {
     enum ur_status status = UR_OK;
@@ -354,6 +390,8 @@ static enum ur_status work(struct session *session, char **argv, struct ur_error
     }
     if (status == UR_OK && session->options.describe != NULL)
         return describe(session, error);
+    if (status == UR_OK && session->options.sheet != NULL)
+        return draw_sheet(session, error);
     if (status == UR_OK)
         status = read_spec(session, error);
     if (status == UR_OK)

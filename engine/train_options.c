@@ -10,6 +10,7 @@ static const char help[] =
     "       unroll-train --verify --spec FILE [--threads 1,2,4] [--steps 50] [options]\n"
     "                                                        compare numbers of threads\n"
     "       unroll-train --describe NAME [--data-dir DIR]    look at a data set\n"
+    "       unroll-train --sheet NAME --out FILE [--seed N] [--class K]\n"
     "\n"
     "  --spec FILE      the job's specification (JSON)\n"
     "  --out DIR        where checkpoints, model.unroll and report.json go; a folder that\n"
@@ -27,10 +28,16 @@ static const char help[] =
     "                   they are the same, as one JSON object\n"
     "  --steps N        steps of --verify\n"
     "  --describe NAME  print shape and digest of a data set\n"
+    "  --sheet NAME     write a picture of a data set's images, a row a class, as PNG\n"
+    "  --seed N         of a built-in set on the sheet; 1 by default\n"
+    "  --class K        only images of this class on the sheet\n"
     "  --help, --version\n"
     "\n"
     "The last line of standard output is the report, one JSON object. Ctrl-C finishes the\n"
     "step, writes a checkpoint and ends with 7; --resume goes on to the same bits.\n";
+
+/* Whole numbers that every JSON reader keeps exact: a spec's seeds go as far. */
+#define MAX_SEED INT64_C(9007199254740991)
 
 const char *ur_train_options_help(void)
 {
@@ -50,6 +57,9 @@ enum {
     OPTION_VERIFY,
     OPTION_STEPS,
     OPTION_DESCRIBE,
+    OPTION_SHEET,
+    OPTION_SEED,
+    OPTION_CLASS,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -67,6 +77,9 @@ static const struct option table[] = {
     {"verify", no_argument, NULL, OPTION_VERIFY},
     {"steps", required_argument, NULL, OPTION_STEPS},
     {"describe", required_argument, NULL, OPTION_DESCRIBE},
+    {"sheet", required_argument, NULL, OPTION_SHEET},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"class", required_argument, NULL, OPTION_CLASS},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -114,6 +127,15 @@ static enum ur_status set_threads(struct ur_train_options *options, const char *
     return UR_OK;
 }
 
+static enum ur_status set_class(struct ur_train_options *options, struct ur_error *error)
+{
+    int64_t label;
+    if (!ur_parse_int64(optarg, 0, UR_MAX_CLASSES - 1, &label))
+        return ur_fail(error, UR_USAGE, "--class must be 0..%d.", (int)UR_MAX_CLASSES - 1);
+    options->label = (int32_t)label;
+    return UR_OK;
+}
+
 static enum ur_status set(struct ur_train_options *options, int option, const char *argument,
                           struct ur_error *error)
 {
@@ -153,6 +175,17 @@ static enum ur_status set(struct ur_train_options *options, int option, const ch
     case OPTION_DESCRIBE:
         options->describe = optarg;
         return UR_OK;
+    case OPTION_SHEET:
+        options->sheet = optarg;
+        return UR_OK;
+    case OPTION_SEED:
+        if (!ur_parse_int64(optarg, 0, MAX_SEED, &options->seed))
+            return ur_fail(error, UR_USAGE, "--seed must be 0..%lld.", (long long)MAX_SEED);
+        options->has_look = true;
+        return UR_OK;
+    case OPTION_CLASS:
+        options->has_look = true;
+        return set_class(options, error);
     case OPTION_HELP:
         options->help = true;
         return UR_OK;
@@ -184,6 +217,15 @@ static enum ur_status check(const struct ur_train_options *options, int argc, ch
         return ur_fail(error, UR_USAGE, "%s is not expected; see --help.", argv[optind]);
     if (options->help || options->version)
         return UR_OK;
+    if (options->sheet != NULL) {
+        if (options->spec != NULL || options->describe != NULL)
+            return ur_fail(error, UR_USAGE, "--sheet takes neither --spec nor --describe.");
+        if (options->folder == NULL)
+            return ur_fail(error, UR_USAGE, "--sheet needs --out FILE; see --help.");
+        return UR_OK;
+    }
+    if (options->has_look)
+        return ur_fail(error, UR_USAGE, "--seed and --class are for --sheet only.");
     if (options->describe != NULL) {
         if (options->spec != NULL || options->folder != NULL)
             return ur_fail(error, UR_USAGE, "--describe takes neither --spec nor --out.");
@@ -203,7 +245,7 @@ static enum ur_status check(const struct ur_train_options *options, int argc, ch
 enum ur_status ur_train_options_parse(struct ur_train_options *options, int argc, char **argv,
                                       struct ur_error *error)
 {
-    *options = (struct ur_train_options){0};
+    *options = (struct ur_train_options){.seed = 1, .label = -1};
     opterr = 0;
     int option;
     while ((option = getopt_long(argc, argv, ":", table, NULL)) != -1) {

@@ -21,6 +21,10 @@ struct ur_train_options {
     const char *from;        /* checkpoint of another run to begin with; NULL: none */
     const char *describe;    /* name of a data set; NULL: train */
     const char *thread_list; /* --threads as it was written */
+    const char *sheet;       /* name of a data set to draw a sheet of; NULL: none */
+    int64_t seed;            /* of the sheet */
+    int32_t label;           /* class on the sheet; -1: all */
+    bool has_look;           /* --seed or --class was given */
     int32_t threads;         /* 0: as the spec says */
     bool verify;
     int32_t verify_threads[UR_VERIFY_COUNTS]; /* each at least 1 */

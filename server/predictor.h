@@ -36,8 +36,8 @@ void ur_predictor_destroy(struct ur_predictor *predictor);
 
 /*
  * Registers the model file of a job (copied, fsynced, then its row committed) as the next
- * version of name, and makes it the default. A job that has registered before keeps its
- * version.
+ * version of name, and, unless the report's "input" is "series", makes it the default. A job
+ * that has registered before keeps its version.
  */
 enum ur_status ur_predictor_register(struct ur_predictor *predictor, const char *name,
                                      const char *job_id, const char *file,
@@ -45,7 +45,7 @@ enum ur_status ur_predictor_register(struct ur_predictor *predictor, const char 
                                      struct ur_error *error);
 
 /* Appends {"items":[{"name","version","job","created_at","bytes","weights_sha256","test":{…},
- * "ready","versions":[…],"model_version_status":[…]}…],"next":null}. */
+ * "input","ready","versions":[…],"model_version_status":[…]}…],"next":null}. */
 enum ur_status ur_predictor_models(struct ur_predictor *predictor, struct ur_text *json,
                                    struct ur_error *error);
 /* Appends one model (version 0: the newest). */
@@ -57,7 +57,7 @@ enum ur_status ur_predictor_model_delete(struct ur_predictor *predictor, const c
                                          int32_t version, struct ur_error *error);
 
 struct ur_classify_request {
-    const char *model; /* NULL: the default, the one registered last */
+    const char *model; /* NULL: the default, the newest that reads pictures */
     int32_t version;   /* 0: the newest */
     enum ur_preprocess preprocess;
     bool want_image;

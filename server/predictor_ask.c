@@ -279,9 +279,10 @@ enum ur_status ur_predictor_classify(struct ur_predictor *predictor,
     struct ur_model *model = ur_model_find(predictor, request->model, request->version);
     if (!placed)
         model = NULL;
-    else if (!model && predictor->n_models == 0 && !request->model)
-        status = ur_fail(error, UR_NOT_FOUND,
-                         "There is no model yet: train one with POST /v1/jobs.");
+    else if (!model && !request->model)
+        status =
+            ur_fail(error, UR_NOT_FOUND, "There is no model %s: train one with POST /v1/jobs.",
+                    predictor->n_models ? "that reads pictures yet" : "yet");
     else if (!model)
         status = ur_fail(error, UR_NOT_FOUND, "There is no model of that name and version.");
     else {

@@ -25,7 +25,8 @@ enum ur_load_state { UR_MODEL_UNLOADED, UR_MODEL_LOADING, UR_MODEL_READY, UR_MOD
 /* A version of a model. */
 struct ur_model {
     struct ur_model_row row;
-    char *test; /* the report's "test", JSON; NULL: none */
+    char *test;  /* the report's "test", JSON; NULL: none */
+    bool series; /* the report's "input": it has no answer to a picture */
     enum ur_load_state state;
     uint32_t slot;         /* while LOADING or READY */
     uint32_t load_request; /* while LOADING */

@@ -22,12 +22,21 @@ bool ur_model_is_newest(const struct ur_predictor *predictor, const struct ur_mo
     return true;
 }
 
+/* What is asked without a name is a picture. */
+static struct ur_model *find_default(const struct ur_predictor *predictor)
+{
+    for (int32_t i = predictor->n_models - 1; i >= 0; i--)
+        if (!predictor->models[i]->series)
+            return predictor->models[i];
+    return NULL;
+}
+
 struct ur_model *ur_model_find(struct ur_predictor *predictor, const char *name,
                                int32_t version)
 {
     struct ur_model *found = NULL;
     if (!name)
-        return predictor->n_models ? predictor->models[predictor->n_models - 1] : NULL;
+        return find_default(predictor);
     for (int32_t i = 0; i < predictor->n_models; i++) {
         struct ur_model *model = predictor->models[i];
         if (strcmp(model->row.name, name) != 0 || (version && model->row.version != version))
@@ -75,6 +84,15 @@ static char *member_of(const char *report, const char *key)
     return text;
 }
 
+static bool reads_series(const char *report)
+{
+    json_t *root = json_loads(report, JSON_REJECT_DUPLICATES, NULL);
+    const char *input = json_string_value(json_object_get(root, "input"));
+    const bool series = input && strcmp(input, "series") == 0;
+    json_decref(root);
+    return series;
+}
+
 /* Adds a model to the table; takes the row's report, also where it fails. */
 static enum ur_status add_model(void *context, struct ur_model_row *row, struct ur_error *error)
 {
@@ -97,6 +115,7 @@ static enum ur_status add_model(void *context, struct ur_model_row *row, struct 
     }
     model->row = *row;
     model->test = member_of(row->report, "test");
+    model->series = reads_series(row->report);
     predictor->models[predictor->n_models++] = model;
     return UR_OK;
 }
@@ -229,6 +248,7 @@ static void print_model(const struct ur_predictor *predictor, const struct ur_mo
     ur_json_key_integer(json, "bytes", row->bytes);
     ur_json_key_string_or_null(json, "weights_sha256", row->weights_sha256);
     ur_json_key_raw(json, "test", model->test);
+    ur_json_key_string(json, "input", model->series ? "series" : "images");
     ur_json_key_boolean(json, "ready", predictor->ready && model->state != UR_MODEL_BROKEN);
     ur_json_key(json, "versions");
     ur_text_append(json, "[", 1);

@@ -409,13 +409,20 @@ static void describe(const struct ur_spec *spec, struct ur_text *json)
     ur_json_key_string(json, "description", sentence);
 }
 
-/* Nothing where the preset's data set is built in and those are not asked for, or the reverse.
- * */
-static void print_preset(const struct ur_asset *asset, bool built_in, struct ur_spec *spec,
+/* True of a job whose data sets are all built in. */
+static bool runs_anywhere(const struct ur_spec *spec)
+{
+    const char *other = spec->train.evaluate_on;
+    return ur_catalogue_built_in(spec->dataset) &&
+           (other[0] == '\0' || ur_catalogue_built_in(other));
+}
+
+/* Prints a preset if running anywhere is what it does, or is not, as asked. */
+static void print_preset(const struct ur_asset *asset, bool anywhere, struct ur_spec *spec,
                          struct ur_text *json)
 {
     if (ur_spec_parse(spec, (const char *)asset->bytes, asset->n_bytes, NULL, NULL) != UR_OK ||
-        ur_catalogue_built_in(spec->dataset) != built_in)
+        runs_anywhere(spec) != anywhere)
         return;
     char name[UR_NAME_BYTES];
     ur_copy(name, sizeof name, strrchr(asset->path, '/') + 1);

@@ -31,10 +31,11 @@ static enum ur_status check_memory(const struct ur_supervisor *supervisor,
                            "the job needs %zu MiB, the limit is %zu MiB",
                            plan->total_bytes >> 20, budget >> 20);
     }
-    return ur_fail(error, UR_JOB_TOO_BIG,
-                   "The job needs %zu MiB of memory; this server gives %zu MiB. Fewer hidden "
-                   "units or a smaller batch need less.",
-                   plan->total_bytes >> 20, budget >> 20);
+    return ur_fail(
+        error, UR_JOB_TOO_BIG,
+        "The job needs %zu bytes of memory; this server gives %zu. Fewer hidden units "
+        "or a smaller batch need less.",
+        plan->total_bytes, budget);
 }
 
 static enum ur_status check_split(const struct ur_spec *spec, const struct ur_data_shape *shape,

@@ -12,11 +12,16 @@
 
 /*
  * What a worker holds besides its arenas and its data: program and libraries; for each thread
- * its stack and OpenBLAS's buffer; and its files while they are put together, a checkpoint of
- * three arrays of parameters (four with /train/ema) and a model of one.
- * docs/decisions/0004-memory-plan.md has the measurement.
+ * that works its stack and what it touches of OpenBLAS's buffer; and its files while they are
+ * put together, a checkpoint of three arrays of parameters (four with /train/ema) and a model
+ * of one. docs/decisions/0004-memory-plan.md has the measurement.
  */
-enum { PLAN_BASE_BYTES = 10 << 20, PLAN_THREAD_BYTES = 2 << 20, PLAN_FILE_ARRAYS = 4 };
+enum {
+    PLAN_BASE_BYTES = 6 << 20,
+    PLAN_THREAD_BYTES = 512 << 10,
+    PLAN_THREAD_UNIT_BYTES = 1280, /* for each hidden unit: panels of a product */
+    PLAN_FILE_ARRAYS = 4
+};
 
 /* What a model's file and the frame around it hold beside the weights, at most: the spec
  * and the report, each a JSON document, and headers. */
@@ -263,14 +268,18 @@ enum ur_status ur_plan_job(const struct ur_spec *spec, const struct ur_data_shap
     if (spec->run.insight_every > 0)
         plan->work_bytes = plus(plan->work_bytes, insight_bytes(&d, shards));
     plan->data_bytes = times(sequences, sequence_bytes(shape));
-    plan->base_bytes = PLAN_BASE_BYTES + (size_t)threads * PLAN_THREAD_BYTES +
+    if (spec->data.fresh) /* the images of the next epoch */
+        plan->data_bytes =
+            plus(plan->data_bytes, times((size_t)shape->n_train, d.steps * d.width));
+    plan->base_bytes = PLAN_BASE_BYTES +
+                       workers * (PLAN_THREAD_BYTES + d.hidden * PLAN_THREAD_UNIT_BYTES) +
                        times(parameters(&d, piece), PLAN_FILE_ARRAYS + means);
     plan->total_bytes = plus(plus(plan->params_bytes, plan->work_bytes),
                              plus(plan->data_bytes, plan->base_bytes));
     plan->model_bytes = plus(times(plan->n_parameters, sizeof(float)), PLAN_MODEL_BYTES);
     if (plan->total_bytes > PLAN_MAX_BYTES)
-        return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
-                       plan->total_bytes >> 20);
+        return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu bytes of memory.",
+                       plan->total_bytes);
     return UR_OK;
 }
 
@@ -287,8 +296,8 @@ enum ur_status ur_plan_add_transfer(struct ur_plan *plan, const struct ur_data_s
         plan->total_bytes = reading;
     if (plan->total_bytes <= PLAN_MAX_BYTES)
         return UR_OK;
-    return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu MiB of memory.",
-                   plan->total_bytes >> 20);
+    return ur_fail(error, UR_JOB_TOO_BIG, "The job would need %zu bytes of memory.",
+                   plan->total_bytes);
 }
 
 enum ur_status ur_plan_check_transfer(const struct ur_data_shape *own,

@@ -126,6 +126,15 @@ static void check_projection(struct ur_spec_parse *parse)
                            (int)spec->model.hidden, (int)spec->model.projection);
 }
 
+/* Only images that a program draws can be others every time. */
+static void check_fresh(struct ur_spec_parse *parse)
+{
+    const struct ur_spec *spec = parse->spec;
+    if (spec->data.fresh && strcmp(spec->dataset, UR_DIGITS_NAME) != 0)
+        ur_field_error_add(parse->errors, "/data/fresh",
+                           "must be false unless /dataset is " UR_DIGITS_NAME);
+}
+
 /* Whoever waits for validation to improve must have some. */
 static void check_validation(struct ur_spec_parse *parse)
 {
@@ -223,6 +232,7 @@ enum ur_status ur_spec_parse(struct ur_spec *spec, const char *json, size_t leng
     check_activation(&parse);
     check_projection(&parse);
     check_validation(&parse);
+    check_fresh(&parse);
     if (json_object_get(root, "dataset") == NULL)
         ur_field_error_add(errors, "/dataset", "is required");
     json_decref(root);

@@ -65,6 +65,11 @@ static struct place place_of(const struct ur_order *order, int64_t position)
     return (struct place){.epoch = epoch, .sample = order->split[element]};
 }
 
+int32_t ur_order_last_epoch(const struct ur_order *order, int32_t step)
+{
+    return (int32_t)(((int64_t)(step + 1) * order->batch - 1) / order->n_train);
+}
+
 /* Where the samples come from and where they go. */
 struct target {
     struct ur_data_shape shape; /* as the model reads it */
@@ -143,18 +148,18 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
                    int32_t first_row, int32_t shard_rows, float *x, int32_t *labels,
                    float *row_weights, int32_t *lengths)
 {
-    const struct target target = {.shape = ur_shape_scanned(&dataset->shape, order->scan),
-                                  .columns = order->scan == UR_SCAN_COLUMNS,
-                                  .augment = order->augment.on ? &order->augment : NULL,
-                                  .images = dataset->train_x,
-                                  .values = dataset->train_values,
-                                  .sizes = dataset->train_lengths,
-                                  .classes = dataset->train_y,
-                                  .shard_rows = shard_rows,
-                                  .x = x,
-                                  .labels = labels,
-                                  .row_weights = row_weights,
-                                  .lengths = lengths};
+    struct target target = {.shape = ur_shape_scanned(&dataset->shape, order->scan),
+                            .columns = order->scan == UR_SCAN_COLUMNS,
+                            .augment = order->augment.on ? &order->augment : NULL,
+                            .images = dataset->train_x,
+                            .values = dataset->train_values,
+                            .sizes = dataset->train_lengths,
+                            .classes = dataset->train_y,
+                            .shard_rows = shard_rows,
+                            .x = x,
+                            .labels = labels,
+                            .row_weights = row_weights,
+                            .lengths = lengths};
     const int64_t start = (int64_t)step * order->batch + first_row;
     assert(step >= 0 && first_row >= 0 && first_row < order->batch);
     for (int32_t row = 0; row < shard_rows; row++) {
@@ -162,7 +167,10 @@ void ur_batch_fill(const struct ur_order *order, const struct ur_dataset *datase
             pad_row(&target, row);
             continue;
         }
-        fill_row(&target, row, place_of(order, start + row));
+        const struct place place = place_of(order, start + row);
+        if (dataset->odd_x)
+            target.images = place.epoch % 2 != 0 ? dataset->odd_x : dataset->train_x;
+        fill_row(&target, row, place);
     }
 }
 

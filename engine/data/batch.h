@@ -42,8 +42,9 @@ enum ur_status ur_order_init(struct ur_order *order, const struct ur_spec *spec,
                              const struct ur_data_shape *shape, struct ur_error *error);
 void ur_order_release(struct ur_order *order);
 
-/* Gives the epoch (from 0) in which step (from 0) begins. */
+/* Gives the epoch (from 0) in which step (from 0) begins, and the one in which it ends. */
 int32_t ur_order_epoch(const struct ur_order *order, int32_t step);
+int32_t ur_order_last_epoch(const struct ur_order *order, int32_t step);
 
 /* Fills rows first_row .. of the minibatch of a training step: min(shard_rows, batch -
  * first_row) samples, the rest padding. */

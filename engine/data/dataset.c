@@ -362,6 +362,7 @@ void ur_dataset_close(struct ur_dataset *dataset)
     if (!dataset)
         return;
     free(dataset->train_x);
+    free(dataset->odd_x);
     free(dataset->train_y);
     free(dataset->test_x);
     free(dataset->test_y);

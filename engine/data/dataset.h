@@ -36,6 +36,7 @@ struct ur_dataset {
     struct ur_data_shape shape;
     char sha256[UR_SHA256_HEX_BYTES]; /* of what the files say: docs/datasets.md */
     uint8_t *train_x;
+    uint8_t *odd_x; /* training images of odd epochs (fresh.h); NULL: the same as train_x */
     uint16_t *train_y;
     uint8_t *test_x;
     uint16_t *test_y;

@@ -1,196 +1,24 @@
 #include "data/digits.h"
 
-#include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 
 #include "data/digits_fit.h"
-#include "data/digits_pen.h"
-#include "data/digits_shapes.h"
-#include "unroll/rng.h"
+#include "data/digits_paper.h"
 
 enum { UR_IMAGE_BYTES = UR_DIGITS_SIDE * UR_DIGITS_SIDE, UR_DIGITS_MAX_THREADS = 64 };
 
-/* The numbers of one image, in the order in which they are drawn. */
-struct draws {
-    struct ur_rng_key key;
-    uint32_t split, index, next; /* next counts words */
-    uint32_t words[4];
-};
-
-static uint32_t draw_word(struct draws *draws)
-{
-    if (draws->next % 4 == 0)
-        ur_rng_words(draws->key, draws->split, draws->index, draws->next / 4, draws->words);
-    return draws->words[draws->next++ % 4];
-}
-
-static float uniform(struct draws *draws, float low, float high)
-{
-    return low + (high - low) * ur_rng_unit(draw_word(draws));
-}
-
-/* Normal, cut at two and a half deviations: a hand does not stray further. */
-static float normal(struct draws *draws, float mean, float deviation)
-{
-    const uint32_t first = draw_word(draws);
-    float z = ur_rng_normal(first, draw_word(draws));
-    z = z > 2.5f ? 2.5f : z < -2.5f ? -2.5f : z;
-    return mean + deviation * z;
-}
-
-static int32_t choose_style(const struct ur_digit_shape *shape, struct draws *draws)
-{
-    int32_t total = 0, style = 0;
-    for (int32_t i = 0; i < shape->n_styles; i++)
-        total += shape->styles[i].weight;
-    int32_t left = (int32_t)(uniform(draws, 0, 1) * (float)total);
-    while (style + 1 < shape->n_styles && left >= shape->styles[style].weight)
-        left -= shape->styles[style++].weight;
-    return style;
-}
-
-struct line {
-    int32_t n;
-    struct ur_pen_point points[UR_STYLE_POINTS]; /* x, y in -1..1 of the sheet of shapes */
-};
-
-/*
- * A shape between the style's poses, with each point shaken a little. Shares of the poses come
- * from numbers that may be a little below zero, so that a shape can also lie just outside.
- */
-static void set_points(const struct ur_digit_style *style, struct line *line,
-                       struct draws *draws)
-{
-    float shares[UR_STYLE_POSES] = {0}, total = 0;
-    for (int32_t pose = 0; pose < style->n_poses; pose++) {
-        const float share = uniform(draws, 0, 1);
-        shares[pose] = share * share - 0.06f;
-        total += shares[pose] + 0.08f;
-    }
-    const float shake = uniform(draws, 0.02f, 0.10f);
-    float sum = 0;
-    for (int32_t pose = 1; pose < style->n_poses; pose++)
-        sum += shares[pose] / total;
-    line->n = (int32_t)strlen(style->pen);
-    for (int32_t i = 0; i < line->n; i++) {
-        float x = (1 - sum) * (float)style->poses[0][i].x;
-        float y = (1 - sum) * (float)style->poses[0][i].y;
-        for (int32_t pose = 1; pose < style->n_poses; pose++) {
-            x += shares[pose] / total * (float)style->poses[pose][i].x;
-            y += shares[pose] / total * (float)style->poses[pose][i].y;
-        }
-        line->points[i].x = x / 50 - 1 + normal(draws, 0, shake);
-        line->points[i].y = y / 50 - 1 + normal(draws, 0, shake);
-    }
-}
-
-static void widen(const struct ur_digit_shape *shape, struct line *line, struct draws *draws)
-{
-    float width = shape->width * (1 + normal(draws, 0, shape->spread));
-    if (width < 0.08f)
-        width = 0.08f;
-    for (int32_t i = 0; i < line->n; i++)
-        line->points[i].x *= width;
-}
-
-/* Bends the sheet as a whole: a random polynomial of the third degree in x and y. */
-static void bend(struct line *line, struct draws *draws)
-{
-    float cx[6], cy[6];
-    for (int32_t k = 0; k < 6; k++) {
-        const float deviation = k < 3 ? 0.14f : 0.09f;
-        cx[k] = normal(draws, 0, deviation);
-        cy[k] = normal(draws, 0, deviation);
-    }
-    for (int32_t i = 0; i < line->n; i++) {
-        const float x = line->points[i].x, y = line->points[i].y;
-        const float basis[6] = {x * x - 0.5f,       y * y - 0.5f,       x * y,
-                                (x * x - 0.5f) * y, (y * y - 0.5f) * x, (y * y - 0.5f) * y};
-        for (int32_t k = 0; k < 6; k++) {
-            line->points[i].x += cx[k] * basis[k];
-            line->points[i].y += cy[k] * basis[k];
-        }
-    }
-}
-
-/* Slant and turn. A small turn is a pair of shears: no sine decides a pixel. */
-static void lean(const struct ur_digit_shape *shape, struct line *line, struct draws *draws)
-{
-    const float slant = normal(draws, shape->slant, 0.25f);
-    const float turn = normal(draws, 0, 0.11f);
-    for (int32_t i = 0; i < line->n; i++) {
-        const float x = line->points[i].x - slant * line->points[i].y;
-        const float y = line->points[i].y;
-        line->points[i].x = x - turn * y;
-        line->points[i].y = y + turn * x;
-    }
-}
-
-/* Gives the lines their place and size on the sheet: longer side UR_SHEET_BOX, ink included. */
-static void place(struct line *line, float radius)
-{
-    float low_x = line->points[0].x, high_x = low_x, low_y = line->points[0].y, high_y = low_y;
-    for (int32_t i = 1; i < line->n; i++) {
-        const struct ur_pen_point p = line->points[i];
-        low_x = p.x < low_x ? p.x : low_x;
-        high_x = p.x > high_x ? p.x : high_x;
-        low_y = p.y < low_y ? p.y : low_y;
-        high_y = p.y > high_y ? p.y : high_y;
-    }
-    const float side = high_x - low_x > high_y - low_y ? high_x - low_x : high_y - low_y;
-    const float scale = ((float)UR_SHEET_BOX - 2 * radius) / side;
-    const float middle = (float)(UR_SHEET_SIDE - 1) / 2;
-    for (int32_t i = 0; i < line->n; i++) {
-        line->points[i].x = middle + (line->points[i].x - (low_x + high_x) / 2) * scale;
-        line->points[i].y = middle + (line->points[i].y - (low_y + high_y) / 2) * scale;
-    }
-}
-
-static void ink(const struct ur_digit_style *style, const struct line *line,
-                struct ur_sheet *sheet)
-{
-    uint8_t corner[UR_STYLE_POINTS];
-    for (int32_t begin = 0; begin < line->n;) {
-        int32_t end = begin + 1;
-        while (end < line->n && style->pen[end] != 'M') {
-            corner[end] = style->pen[end] == '^';
-            end++;
-        }
-        ur_pen_stroke(sheet, line->points + begin, corner + begin, end - begin);
-        begin = end;
-    }
-}
-
-/* The pen's width, in the final picture's pixels, and how it changes under way. */
-static float press(struct line *line, struct draws *draws)
-{
-    const float share = uniform(draws, 0, 1) * uniform(draws, 0.35f, 1);
-    const float width = 1.4f + 3.3f * share;
-    const float radius = 0.5f * width * UR_SHEET_FINE;
-    const float pressure = uniform(draws, 0, 0.14f);
-    for (int32_t i = 0; i < line->n; i++)
-        line->points[i].radius = radius * (1 + normal(draws, 0, pressure));
-    return radius;
-}
-
-int32_t ur_digits_draw(uint64_t seed, enum ur_digits_split split, uint32_t index,
+int32_t ur_digits_draw(const struct ur_digits_job *job, uint32_t index,
                        uint8_t image[UR_DIGITS_SIDE * UR_DIGITS_SIDE])
 {
-    const struct ur_digit_shape *shape = &ur_digit_shapes[index % UR_DIGITS_CLASSES];
-    struct draws draws = {.key = {.seed = seed, .purpose = UR_RNG_DIGITS},
-                          .split = (uint32_t)split,
-                          .index = index};
-    const int32_t style = choose_style(shape, &draws);
-    struct line line;
+    /* A split is a bit and an epoch counts in steps of two: no two streams meet. */
+    struct ur_draws draws = {.key = {.seed = job->seed, .purpose = UR_RNG_DIGITS},
+                             .stream = (uint32_t)job->split + 2 * job->epoch,
+                             .index = index};
+    struct ur_line line;
     struct ur_sheet sheet = {{{0}}};
-    set_points(&shape->styles[style], &line, &draws);
-    widen(shape, &line, &draws);
-    bend(&line, &draws);
-    lean(shape, &line, &draws);
-    place(&line, press(&line, &draws));
-    ink(&shape->styles[style], &line, &sheet);
+    const int32_t style =
+        ur_hand_write(&ur_digit_shapes[index % UR_DIGITS_CLASSES], &line, &draws);
+    ur_paper_ink(&line, &sheet, &draws);
     ur_digits_fit(&sheet, image);
     return style;
 }
@@ -198,29 +26,40 @@ int32_t ur_digits_draw(uint64_t seed, enum ur_digits_split split, uint32_t index
 /* All threads take chunks of images until none is left; who draws an image changes nothing. */
 enum { UR_CHUNK = 256 };
 
-struct crew {
-    const struct ur_digits_job *job;
-    uint8_t *images;
-    uint16_t *labels;
-    atomic_int next;  /* chunk */
-    atomic_bool over; /* nobody wants the rest */
-};
-
-static bool draw_chunk(struct crew *crew)
+static bool draw_chunk(struct ur_digits_work *work)
 {
-    const struct ur_digits_job *job = crew->job;
-    const int64_t first = (int64_t)atomic_fetch_add(&crew->next, 1) * UR_CHUNK;
+    const struct ur_digits_job *job = &work->job;
+    const int64_t first = (int64_t)atomic_fetch_add(&work->next, 1) * UR_CHUNK;
     for (int64_t i = first; i < first + UR_CHUNK && i < job->count; i++) {
-        ur_digits_draw(job->seed, job->split, (uint32_t)i, crew->images + i * UR_IMAGE_BYTES);
-        crew->labels[i] = (uint16_t)(i % UR_DIGITS_CLASSES);
+        const uint32_t sample = job->samples ? job->samples[i] : (uint32_t)i;
+        ur_digits_draw(job, sample, work->images + (size_t)sample * UR_IMAGE_BYTES);
+        if (work->labels)
+            work->labels[sample] = (uint16_t)(sample % UR_DIGITS_CLASSES);
     }
-    return first + UR_CHUNK < job->count && !atomic_load(&crew->over);
+    return first + UR_CHUNK < job->count && !atomic_load(&work->over);
 }
 
-static void *draw_chunks(void *argument)
+void ur_digits_help(struct ur_digits_work *work)
 {
-    while (draw_chunk(argument)) {
+    while (draw_chunk(work)) {
     }
+}
+
+enum ur_status ur_digits_finish(struct ur_digits_work *work)
+{
+    enum ur_status status = UR_OK;
+    while (status == UR_OK && draw_chunk(work)) {
+        const float done = (float)atomic_load(&work->next) * UR_CHUNK / (float)work->job.count;
+        if (work->job.progress)
+            status = work->job.progress(work->job.context, done < 1 ? done : 1);
+    }
+    atomic_store(&work->over, status != UR_OK);
+    return status;
+}
+
+static void *help(void *argument)
+{
+    ur_digits_help(argument);
     return NULL;
 }
 
@@ -228,19 +67,13 @@ static void *draw_chunks(void *argument)
 enum ur_status ur_digits_draw_all(const struct ur_digits_job *job, uint8_t *images,
                                   uint16_t *labels)
 {
-    enum ur_status status = UR_OK;
-    struct crew crew = {.job = job, .images = images, .labels = labels};
+    struct ur_digits_work work = {.job = *job, .images = images, .labels = labels};
     pthread_t threads[UR_DIGITS_MAX_THREADS];
     int32_t n_threads = 0;
     while (n_threads + 1 < job->threads && n_threads < UR_DIGITS_MAX_THREADS &&
-           pthread_create(&threads[n_threads], NULL, draw_chunks, &crew) == 0)
+           pthread_create(&threads[n_threads], NULL, help, &work) == 0)
         n_threads++;
-    while (status == UR_OK && draw_chunk(&crew)) {
-        const float done = (float)atomic_load(&crew.next) * UR_CHUNK / (float)job->count;
-        if (job->progress)
-            status = job->progress(job->context, done < 1 ? done : 1);
-    }
-    atomic_store(&crew.over, status != UR_OK);
+    const enum ur_status status = ur_digits_finish(&work);
     for (int32_t i = 0; i < n_threads; i++)
         pthread_join(threads[i], NULL);
     return status;

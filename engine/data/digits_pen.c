@@ -21,20 +21,51 @@ static int32_t clamp(int32_t value)
     return value < 0 ? 0 : value > UR_SHEET_SIDE ? UR_SHEET_SIDE : value;
 }
 
-/* Inks every pixel whose centre lies within radius of the point. */
-static void stamp(struct ur_sheet *sheet, struct ur_pen_point point)
+/*
+ * Inks every pixel whose centre lies under the nib at a point. Half the nib's width in a row is
+ * between a circle's and a constant.
+ */
+static void stamp(struct ur_sheet *sheet, const struct ur_pen *pen, struct ur_pen_point point)
 {
-    const int32_t first = clamp(ceiling(point.y - point.radius));
-    const int32_t end = clamp(flooring(point.y + point.radius) + 1);
+    const float wide = point.radius * (1 + pen->flat), high = point.radius * (1 - pen->flat);
+    const int32_t first = clamp(ceiling(point.y - high));
+    const int32_t end = clamp(flooring(point.y + high) + 1);
     for (int32_t row = first; row < end; row++) {
-        const float dy = (float)row - point.y;
-        const float square = point.radius * point.radius - dy * dy;
-        const float half = square > 0 ? sqrtf(square) : 0;
-        const int32_t left = clamp(ceiling(point.x - half));
-        const int32_t right = clamp(flooring(point.x + half) + 1);
+        const float dy = (float)row - point.y, share = dy / high;
+        const float round = share * share < 1 ? sqrtf(1 - share * share) : 0;
+        const float half = wide * (round + pen->square * (1 - round));
+        const float middle = point.x + pen->skew * dy;
+        const int32_t left = clamp(ceiling(middle - half));
+        const int32_t right = clamp(flooring(middle + half) + 1);
         if (left < right)
             memset(&sheet->ink[row][left], 1, (size_t)(right - left));
     }
+}
+
+/* Gives a number in -1..1. Xorshift: Marsaglia, "Xorshift RNGs", 2003. */
+static float noise(uint32_t *state)
+{
+    uint32_t word = *state | 1;
+    word ^= word << 13;
+    word ^= word >> 17;
+    word ^= word << 5;
+    *state = word;
+    return (float)(word >> 8) * 0x1p-23f - 1;
+}
+
+/* Moves a point as the paper is stretched there: between the four nodes around it. */
+static struct ur_pen_point warp(const struct ur_pen *pen, struct ur_pen_point point)
+{
+    const float most = (float)UR_SHEET_SIDE - 1;
+    const float x = point.x < 0 ? 0 : point.x > most ? most : point.x;
+    const float y = point.y < 0 ? 0 : point.y > most ? most : point.y;
+    const int32_t column = (int32_t)x / UR_WARP_STEP, row = (int32_t)y / UR_WARP_STEP;
+    const float u = x / UR_WARP_STEP - (float)column, v = y / UR_WARP_STEP - (float)row;
+    const float *a = pen->warp[row][column], *b = pen->warp[row][column + 1];
+    const float *c = pen->warp[row + 1][column], *d = pen->warp[row + 1][column + 1];
+    point.x += (1 - v) * (a[0] + u * (b[0] - a[0])) + v * (c[0] + u * (d[0] - c[0]));
+    point.y += (1 - v) * (a[1] + u * (b[1] - a[1])) + v * (c[1] + u * (d[1] - c[1]));
+    return point;
 }
 
 /* A cubic by its end points and tangents (Hermite): value at t in 0..1. */
@@ -83,38 +114,69 @@ static struct tangent free_end(struct ur_pen_point from, struct ur_pen_point to,
                             1.5f * (to.y - from.y) / chord - 0.5f * other.y};
 }
 
-static void draw_piece(struct ur_sheet *sheet, struct ur_pen_point from, struct ur_pen_point to,
-                       struct tangent leave, struct tangent arrive)
+/* One cubic piece of a stroke, by its ends and the tangents there. */
+struct piece {
+    struct ur_pen_point from, to;
+    struct tangent leave, arrive;
+};
+
+/* The hand's deviation from the line that it means to draw. */
+struct shake {
+    float x, y, radius;
+};
+
+static struct shake next_shake(struct ur_pen *pen)
 {
+    return (struct shake){pen->tremor * noise(&pen->noise), pen->tremor * noise(&pen->noise),
+                          pen->rough * noise(&pen->noise)};
+}
+
+/* The deviation changes evenly between two values, which are UR_SHAKE_STAMPS stamps apart. */
+enum { UR_SHAKE_STAMPS = 6 };
+
+static void draw_piece(struct ur_sheet *sheet, struct ur_pen *pen, const struct piece *piece)
+{
+    const struct ur_pen_point from = piece->from, to = piece->to;
     const float chord = distance(from, to);
     const int32_t steps = (int32_t)(chord * 1.3f) + 1;
+    struct shake last = {0}, next = next_shake(pen);
     for (int32_t i = 0; i <= steps; i++) {
         const float t = (float)i / (float)steps;
-        stamp(sheet,
-              (struct ur_pen_point){hermite(from.x, to.x, leave.x * chord, arrive.x * chord, t),
-                                    hermite(from.y, to.y, leave.y * chord, arrive.y * chord, t),
-                                    from.radius + (to.radius - from.radius) * t});
+        const float s = (float)(i % UR_SHAKE_STAMPS) / UR_SHAKE_STAMPS;
+        if (i > 0 && i % UR_SHAKE_STAMPS == 0) {
+            last = next;
+            next = next_shake(pen);
+        }
+        struct ur_pen_point point = {
+            hermite(from.x, to.x, piece->leave.x * chord, piece->arrive.x * chord, t),
+            hermite(from.y, to.y, piece->leave.y * chord, piece->arrive.y * chord, t),
+            from.radius + (to.radius - from.radius) * t};
+        point = warp(pen, point);
+        point.x += last.x + (next.x - last.x) * s;
+        point.y += last.y + (next.y - last.y) * s;
+        point.radius *= 1 + last.radius + (next.radius - last.radius) * s;
+        stamp(sheet, pen, point);
     }
 }
 
-void ur_pen_stroke(struct ur_sheet *sheet, const struct ur_pen_point *points,
-                   const uint8_t *corner, int32_t n)
+void ur_pen_stroke(struct ur_sheet *sheet, struct ur_pen *pen,
+                   const struct ur_pen_point *points, const uint8_t *corner, int32_t n)
 {
     for (int32_t i = 0; i + 1 < n; i++) {
         const int is_free_from = i == 0 || corner[i];
         const int is_free_to = i + 2 == n || corner[i + 1];
-        struct tangent leave = tangent_at(points, corner, n, i);
-        struct tangent arrive = tangent_at(points, corner, n, i + 1);
+        struct piece piece = {points[i], points[i + 1], tangent_at(points, corner, n, i),
+                              tangent_at(points, corner, n, i + 1)};
         if (is_free_from && is_free_to) {
             const float chord = distance(points[i], points[i + 1]) + 1e-3f;
-            leave = (struct tangent){(points[i + 1].x - points[i].x) / chord,
-                                     (points[i + 1].y - points[i].y) / chord};
-            arrive = leave;
+            piece.leave = (struct tangent){(points[i + 1].x - points[i].x) / chord,
+                                           (points[i + 1].y - points[i].y) / chord};
+            piece.arrive = piece.leave;
         } else if (is_free_from) {
-            leave = free_end(points[i], points[i + 1], arrive);
+            piece.leave = free_end(points[i], points[i + 1], piece.arrive);
         } else if (is_free_to) {
-            arrive = free_end(points[i], points[i + 1], leave);
+            piece.arrive = free_end(points[i], points[i + 1], piece.leave);
         }
-        draw_piece(sheet, points[i], points[i + 1], leave, arrive);
+        draw_piece(sheet, pen, &piece);
     }
 }

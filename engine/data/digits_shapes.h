@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-enum { UR_STYLE_POINTS = 16, UR_STYLE_POSES = 6, UR_MAX_STYLES = 8 };
+enum { UR_STYLE_POINTS = 16, UR_STYLE_POSES = 6, UR_MAX_STYLES = 16 };
 
 struct ur_style_point {
     int16_t x, y;

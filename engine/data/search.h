@@ -15,9 +15,9 @@
 #include <stddef.h>
 
 #include "unroll/limits.h"
+#include "unroll/spec.h"
 #include "unroll/status.h"
 
-#define UR_DIGITS_NAME "digits"
 #define UR_SERIES_NAME "series"
 
 /* What a set's folder holds. */

@@ -12,7 +12,7 @@
  * series i: i % 6. The two splits share no random number.
  *
  * Shapes: values [UR_WAVES_STEPS], of which the first length count, the rest is zero. Cost:
- * about 6 us a series. Errors: none. Threads: pure functions.
+ * about 6 us a series. Errors: none. Ownership: the caller's memory. Threads: pure functions.
  */
 #ifndef UNROLL_DATA_WAVES_H
 #define UNROLL_DATA_WAVES_H

@@ -4,10 +4,10 @@
  *
  * Shapes: rows [n_rows + 1][n] float32, row k at rows + k * stride, n_rows < n; v [n] float64.
  * Cost: 8 n n_rows operations. Rows are orthonormal to about 1e-7, float32's own grain. Errors:
- * a v of zeros gives a row of zeros. Threads: pure functions. Same
- * bits on every machine: sums are float64, in eight lanes whose order the source fixes.
- * Source: L. Giraud et al., "Rounding error analysis of the classical Gram-Schmidt
- * orthogonalization process", 2005: twice is enough.
+ * a v of zeros gives a row of zeros. Threads: pure functions. Same bits on every machine: sums
+ * are float64, in eight lanes whose order the source fixes. Source: L. Giraud et al., "Rounding
+ * error analysis of the classical Gram-Schmidt orthogonalization process", 2005: twice is
+ * enough.
  */
 #ifndef UNROLL_KERNELS_ORTHONORMAL_H
 #define UNROLL_KERNELS_ORTHONORMAL_H

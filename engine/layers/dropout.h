@@ -9,9 +9,10 @@
  * happens to be in do not enter, and a resumed run draws the same.
  *
  * Shapes: y, out, dy [T][B][H]; kept [T][B][H], 1 or 0; epochs, samples [B]. Cost: a quarter of
- * a Philox call a value, and one pass over memory in each direction. Errors: none.
- * Threads: pure functions. Source: N. Srivastava et al., "Dropout", JMLR 2014; between layers
- * as W. Zaremba et al., "Recurrent neural network regularization", 2014, and PyTorch.
+ * a Philox call a value, and one pass over memory in each direction. Errors: none. Ownership:
+ * the caller's memory. Threads: pure functions. Source: N. Srivastava et al., "Dropout", JMLR
+ * 2014; between layers as W. Zaremba et al., "Recurrent neural network regularization", 2014,
+ * and PyTorch.
  */
 #ifndef UNROLL_LAYERS_DROPOUT_H
 #define UNROLL_LAYERS_DROPOUT_H

@@ -18,8 +18,8 @@
  *         (LSTM)   q [T][B][H] (GRU)   W [I][GH]   U [H][GH]   b [GH]   bn [H] (GRU)
  * Cost: 2*T*B*(I+H)*GH operations forward, twice that backward. Ownership: the caller's memory.
  * Errors: none. Threads: pure functions; one call's memory belongs to one thread.
- * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h. Where the
- * output is projected, h and U are as projection.h says.
+ * Source: docs/derivations/lstm-bptt.md; cell_rnn.h; cell_gru.h. Where the output is projected,
+ * h and U are as projection.h says.
  */
 #ifndef UNROLL_LAYERS_RECURRENT_H
 #define UNROLL_LAYERS_RECURRENT_H
@@ -40,6 +40,9 @@ struct ur_recurrent_shape {
     const int32_t *lengths;        /* [B], 1..T each; NULL: all are T */
     int32_t projection;            /* R of projection.h; 0: the output is H wide */
     int32_t truncate;              /* steps between two cuts of ur_recurrent_cut; 0: none */
+    int32_t reads_back; /* steps that a reversed direction reads, because nobody looks
+                                      at the others' output; 0: all. What it does not read is
+                                      not written either. Without lengths and projection. */
 };
 
 struct ur_recurrent_weights {
@@ -91,6 +94,9 @@ struct ur_recurrent_gradients {
     struct ur_recurrent_dx dx;
     float *dp; /* with a projection */
 };
+
+/* Gives the steps that are read: T, or fewer in a reversed direction. */
+int32_t ur_recurrent_reads(struct ur_recurrent_shape shape);
 
 /* Gives G. */
 int32_t ur_recurrent_gates(enum ur_cell cell);

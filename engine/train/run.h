@@ -7,6 +7,7 @@
 #ifndef UNROLL_TRAIN_RUN_H
 #define UNROLL_TRAIN_RUN_H
 
+#include "data/fresh.h"
 #include "train/history.h"
 #include "train/trainer.h"
 #include "unroll/checkpoint_fmt.h"
@@ -28,6 +29,7 @@ struct ur_run {
     struct ur_dataset dataset;
     struct ur_dataset transfer; /* of /train/evaluate_on, its test part alone; "": none */
     struct ur_order order;
+    struct ur_fresh fresh;
     struct ur_model model;
     struct ur_team team;
     int32_t steps; /* in all */

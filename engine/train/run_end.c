@@ -32,6 +32,7 @@ static enum ur_status conclude(struct ur_run *run, struct ur_error *error)
     result->test_first_128 = first > 0 ? (double)test.first_correct / first : (double)NAN;
     result->seconds = run->history.seconds;
     result->images_per_second = images / fmax(run->history.step_seconds, 1e-6);
+    result->series = !ur_dataset_is_image(&run->dataset);
     result->classes = run->dataset.shape.classes;
     ur_params_digest(&run->model.params, ur_team_result(&run->team), result->weights_sha256);
     return UR_OK;

@@ -28,13 +28,17 @@ static enum ur_status find_origin(struct origin *origin, const char *path,
     return UR_OK;
 }
 
+/* The end of a run closes its last epoch after the last checkpoint was written: what that found
+ * to be the best lies beyond what the checkpoint knows of. */
 static bool is_best_of(const struct ur_run *run, const struct ur_checkpoint_file *file)
 {
-    return file->kind == UR_FILE_CHECKPOINT && file->info.step == run->info.best_step &&
+    return file->kind == UR_FILE_CHECKPOINT && file->info.step >= run->info.best_step &&
+           file->info.step <= run->info.step &&
            strcmp(file->info.dataset_sha256, run->dataset.sha256) == 0;
 }
 
-/* Opens the file of the parent's best epoch; false where there is none, or only a later one. */
+/* Opens the file of the parent's best epoch; false where there is none, or only one from behind
+ * the checkpoint. */
 static bool open_best(const struct ur_run *run, const struct origin *origin,
                       struct ur_checkpoint_file *best)
 {
@@ -88,6 +92,8 @@ enum ur_status ur_run_fork(struct ur_run *run, struct ur_error *error)
     const bool has_best = open_best(run, &origin, &best);
     ur_run_files_remove(run->request->folder);
     if (has_best) {
+        run->info.best_validation_accuracy = best.info.best_validation_accuracy;
+        run->info.best_step = best.info.best_step;
         status = write_best(run->request->folder, &best, error);
         ur_checkpoint_close(&best);
     } else {

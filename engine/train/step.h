@@ -14,10 +14,10 @@
  * the only clock is the trainer's step timer around it.
  *
  * Shapes: weights, the optimizer's two moments, with /train/ema the mean of the weights, and
- * one gradient for each shard, all n_floats
- * long; one workspace for each thread. Errors: UR_NO_MEMORY, UR_JOB_TOO_BIG from _init; a step
- * that is no longer finite is an outcome, not an error. Ownership: the caller owns the struct;
- * _release frees both arenas; the subject is borrowed. Threads: one caller.
+ * one gradient for each shard, all n_floats long; one workspace for each thread. Errors:
+ * UR_NO_MEMORY, UR_JOB_TOO_BIG from _init; a step that is no longer finite is an outcome, not
+ * an error. Ownership: the caller owns the struct; _release frees both arenas; the subject is
+ * borrowed. Threads: one caller.
  */
 #ifndef UNROLL_TRAIN_STEP_H
 #define UNROLL_TRAIN_STEP_H

@@ -88,6 +88,10 @@ static enum ur_status prepare(struct ur_run *run, size_t *memory_bytes, struct u
     if (status != UR_OK)
         return status;
     run->steps = ur_train_steps(run->request->spec, run->order.n_train);
+    status = ur_fresh_init(&run->fresh, run->request->spec, run->steps, &run->order,
+                           &run->dataset, error);
+    if (status != UR_OK)
+        return status;
     run->counts = calloc(classes * classes, sizeof *run->counts);
     run->result->confusion = calloc(classes * classes, sizeof *run->counts);
     if (run->counts == NULL || run->result->confusion == NULL)
@@ -233,6 +237,19 @@ static enum ur_status obey(struct ur_run *run, enum ur_command command, struct u
     return UR_OK;
 }
 
+static enum ur_status watch_drawing(void *context, float done)
+{
+    (void)done; /* the phase stays training: drawing is ahead of it most of the time */
+    return ur_run_listen(context);
+}
+
+/* The images of the next step, where every epoch has its own. */
+static enum ur_status draw_fresh(struct ur_run *run)
+{
+    const struct ur_fresh_watcher watcher = {.progress = watch_drawing, .context = run};
+    return ur_fresh_before(&run->fresh, run->info.step, &watcher);
+}
+
 /* Trains until the steps are done, or until something or somebody wants it to end. */
 static enum ur_status steps(struct ur_run *run, struct ur_error *error)
 {
@@ -252,7 +269,9 @@ static enum ur_status steps(struct ur_run *run, struct ur_error *error)
             status = obey(run, take_command(run), error);
         if (status != UR_OK || is_over(run))
             return status;
-        status = step(run, error);
+        status = draw_fresh(run);
+        if (status == UR_OK)
+            status = step(run, error);
         if (status != UR_OK)
             return status;
     }
@@ -262,6 +281,7 @@ static void release(struct ur_run *run)
 {
     ur_run_files_release(run);
     ur_team_release(&run->team);
+    ur_fresh_release(&run->fresh);
     ur_order_release(&run->order);
     ur_dataset_close(&run->dataset);
     ur_dataset_close(&run->transfer);

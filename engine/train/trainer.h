@@ -93,6 +93,7 @@ struct ur_train_result {
     double seconds;        /* of training, earlier runs of it included */
     double images_per_second;
     char weights_sha256[UR_SHA256_HEX_BYTES];
+    bool series; /* what it read; else images */
     int32_t classes;
     uint32_t *confusion; /* [true class][predicted class] on the test split */
     struct ur_transfer transfer;

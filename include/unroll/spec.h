@@ -21,6 +21,9 @@
 #include "unroll/status.h"
 #include "unroll/text.h"
 
+/* The built-in set of digits; the only one whose images can be fresh. */
+#define UR_DIGITS_NAME "digits"
+
 enum ur_cell { UR_CELL_LSTM, UR_CELL_RNN, UR_CELL_GRU };
 enum ur_activation { UR_ACTIVATION_TANH, UR_ACTIVATION_RELU, UR_ACTIVATION_LINEAR };
 enum ur_readout { UR_READOUT_LAST, UR_READOUT_MEAN, UR_READOUT_FINAL, UR_READOUT_MAX };

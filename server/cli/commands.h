@@ -21,9 +21,11 @@ struct ur_cli {
     bool json;   /* machines read the output: one JSON document a line */
     bool watch;  /* submit: follow the job to its end */
     bool resume; /* train: go on from the folder's checkpoint */
-    const char *threads, *out, *steps;
+    const char *threads, *steps;
+    char *out;
     const char *state, *tag, *limit;
     const char *model;
+    char *seed, *label;            /* datasets sheet */
     const char *from;              /* fork */
     const char *sets[UR_CLI_SETS]; /* fork: POINTER=VALUE */
     int n_sets;
@@ -44,6 +46,7 @@ enum ur_status ur_command_resume(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_fork(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_rm(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_classify(struct ur_cli *cli, struct ur_error *error);
+enum ur_status ur_command_datasets(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_models(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_system(struct ur_cli *cli, struct ur_error *error);
 enum ur_status ur_command_doctor(struct ur_cli *cli, struct ur_error *error);

@@ -26,6 +26,8 @@ enum {
     OPTION_FROM = 1 << 12,
     OPTION_SET = 1 << 13,
     OPTION_STEPS = 1 << 14,
+    OPTION_SEED = 1 << 15,
+    OPTION_CLASS = 1 << 16,
     EVERYWHERE = OPTION_URL | OPTION_JSON | OPTION_HELP | OPTION_VERSION
 };
 
@@ -45,6 +47,8 @@ static const struct option options[] = {
     {"from", required_argument, NULL, OPTION_FROM},
     {"steps", required_argument, NULL, OPTION_STEPS},
     {"set", required_argument, NULL, OPTION_SET},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"class", required_argument, NULL, OPTION_CLASS},
     {NULL, 0, NULL, 0},
 };
 
@@ -110,6 +114,12 @@ static const struct command commands[] = {
      "have a model name the digit in pictures",
      "FILE is a PNG, a JPEG, a PGM or 784 raw bytes; - is stdin. The newest model answers\n"
      "unless another is named. A terminal also gets the ten probabilities.\n"},
+    {"datasets", "[sheet NAME --out FILE [--seed N] [--class K]]", 0, 2,
+     OPTION_OUT | OPTION_SEED | OPTION_CLASS, false, ur_command_datasets,
+     "list data sets, or draw one's images",
+     "Without arguments: what the daemon can train on. With them: right here, without a\n"
+     "daemon, a PNG of the images of NAME side by side, a row a class, or of class K alone.\n"
+     "N is the seed of the built-in digits, 1 by default.\n"},
     {"models", "", 0, 0, 0, true, ur_command_models, "list models and their versions", ""},
     {"system", "", 0, 0, 0, true, ur_command_system, "what the daemon says of itself", ""},
     {"doctor", "", 0, 0, 0, true, ur_command_doctor, "look for what is amiss",
@@ -190,6 +200,12 @@ static void set_option(struct ur_cli *cli, int option)
         break;
     case OPTION_RESUME:
         cli->resume = true;
+        break;
+    case OPTION_SEED:
+        cli->seed = optarg;
+        break;
+    case OPTION_CLASS:
+        cli->label = optarg;
         break;
     case OPTION_STEPS:
         cli->steps = optarg;

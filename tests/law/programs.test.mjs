@@ -39,6 +39,8 @@ test('every shipped job is accepted by the program that runs it, but for its dat
     for (const name of readdirSync(path.join(root, 'config/jobs'))) {
       const spec = JSON.parse(readFileSync(path.join(root, 'config/jobs', name), 'utf8'));
       spec.dataset = 'no-such-set';
+      if (spec.data) spec.data.fresh = false; // only the built-in digits can be
+      if (spec.train) spec.train.evaluate_on = null; // data of its own
       writeFileSync(path.join(out, name), JSON.stringify(spec));
       const run = spawnSync(program('unroll-train'), ['--spec', path.join(out, name), '--out', out], { encoding: 'utf8', env: { ...process.env, UNROLL_DATASETS: '' } });
       assert.match(run.stderr, /no-such-set/, `${name}: ${run.stderr}`);

@@ -11,7 +11,7 @@
 
 /* Three hundred steps with an epoch every dozen: much to lose, and many checkpoints. */
 static const char spec_json[] =
-    "{\"dataset\":\"digits\",\"data\":{\"count\":600},"
+    "{\"dataset\":\"digits\",\"data\":{\"count\":600,\"fresh\":true},"
     "\"model\":{\"hidden\":24},"
     "\"train\":{\"steps\":300,\"batch\":48,\"shard_rows\":16,\"validation\":100,"
     "\"clip_norm\":1,\"augment\":{},\"optimizer\":{\"learning_rate\":0.005}},"

@@ -3,18 +3,22 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test, { after, before } from "node:test";
 import { inflateSync } from "node:zlib";
-import { childrenOf, draw, endedStates, jobIn, png, smallJob, startDaemon, strokes, until } from "./lib.mjs";
+import { childrenOf, draw, endedStates, jobIn, png, remove, smallJob, startDaemon, strokes, temporary, until } from "./lib.mjs";
 
+const state = temporary();
 let daemon;
 before(async () => {
-  daemon = await startDaemon();
+  daemon = await startDaemon({ state });
   assert.equal((await classify(png(draw(strokes[7]), 112, 112))).body.code, "not-found", "no model yet");
   const spec = smallJob({ top: { name: "reader", data: { count: 12000, seed: 1 } }, model: { hidden: 64 }, train: { steps: 500, validation: 0 }, run: { threads: 0 } });
   const { id } = (await daemon.api("POST", "/v1/jobs", spec)).body;
   const job = await jobIn(daemon, id, endedStates);
   assert.equal(job.state, "succeeded", JSON.stringify(job.error));
 });
-after(() => daemon.stop());
+after(async () => {
+  await daemon.stop();
+  remove(state);
+});
 
 const classify = (body, query = "", type = "image/png", target = "/v1/classify") =>
   daemon.api("POST", target + query, body, type ? { "content-type": type } : {});
@@ -93,6 +97,20 @@ test("by name and version, with every type that clients send", async () => {
     assert.equal(reply.status, 415, type);
     assert.match(reply.body.detail, /picture itself/);
   }
+});
+
+test("without a name it is the newest model that reads pictures, also after a model of series", async () => {
+  const spec = smallJob({ top: { name: "waves", dataset: "series", data: { count: 400 } }, train: { steps: 5, validation: 0 } });
+  const { id } = (await daemon.api("POST", "/v1/jobs", spec)).body;
+  const job = await jobIn(daemon, id, endedStates);
+  assert.equal(job.report.input, "series", JSON.stringify(job.error));
+  const named = async () => (await classify(square(7, 112))).body.model;
+  assert.equal(await named(), "reader");
+  await daemon.end();
+  daemon = await startDaemon({ state });
+  await until("the predictor", async () => (await daemon.api("GET", "/readyz")).status === 200, 10000);
+  assert.equal(await named(), "reader", "after a restart of the daemon");
+  assert.equal((await daemon.api("DELETE", "/v1/models/waves/versions/1")).status, 204);
 });
 
 const chunkAt = (bytes, type) => bytes.indexOf(type, "latin1");

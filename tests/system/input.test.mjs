@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import test, { after, before } from "node:test";
 import { gzipSync } from "node:zlib";
-import { endedStates, jobIn, png, raw, remove, smallJob, startDaemon, temporary, until } from "./lib.mjs";
+import { draw, endedStates, jobIn, png, raw, remove, smallJob, startDaemon, strokes, temporary, until } from "./lib.mjs";
 
 const idx = (bytes, ...dims) => {
   const head = Buffer.alloc(4 + 4 * dims.length);
@@ -166,11 +166,16 @@ test("series are found, checked and trained on, and no picture is shown to them"
   });
   assert.deepEqual([answer.status, answer.body.code], [422, "wrong-input"], answer.text);
   assert.match(answer.body.detail, /series of up to 8 values/);
+  const unnamed = () => daemon.api("POST", "/v1/classify", png(draw(strokes[7]), 112, 112), { "content-type": "image/png" });
+  const none = await unnamed();
+  assert.deepEqual([none.status, none.body.code], [404, "not-found"], none.text);
+  assert.match(none.body.detail, /reads pictures/);
+  assert.deepEqual((await daemon.api("GET", "/v1/models")).body.items.map(({ name, input }) => [name, input]), [["waves", "series"]]);
 });
 
 test("a job too big for the machine is told the numbers", async () => {
   const body = await refused(smallJob({ model: { hidden: 4096 }, train: { batch: 4096 } }), 422, "job-too-big", ["/model/hidden", "/train/batch"]);
-  assert.match(body.detail, /needs \d+ MiB.*gives 4096 MiB/);
+  assert.match(body.detail, /needs \d+ bytes.*gives 4294967296/);
 });
 
 test("a body of the wrong type, and too large a one", async () => {

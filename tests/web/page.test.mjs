@@ -64,6 +64,38 @@ test('a wrong field among the hidden ones is brought to light', { timeout: 60000
     await page.locator('.field.wrong').getByLabel('Checkpoint s', { exact: true }).waitFor();
   }));
 
+test('a group that may be none shows its fields once it is switched on, and what is off is not sent', { timeout: 60000 }, () =>
+  open({ address: '/#/new', expected: [/net::ERR_FAILED/] }, async (page) => {
+    let sent;
+    await page.route('**/v1/jobs', async (route) => {
+      if (route.request().method() !== 'POST') return route.continue();
+      sent = route.request().postDataJSON();
+      await route.abort();
+    });
+    const start = async () => {
+      sent = null;
+      await page.getByRole('button', { name: 'Start training' }).click();
+      return until(() => sent, Boolean);
+    };
+    await page.getByText('All fields').click();
+    const shift = page.getByLabel('Shift', { exact: true });
+    assert.equal(await shift.count(), 0);
+    await page.getByLabel('Augment', { exact: true }).selectOption('on');
+    await shift.fill('2');
+    assert.deepEqual((await start()).train.augment, { shift: 2 });
+    await page.getByLabel('Augment', { exact: true }).selectOption('off');
+    assert.equal(await shift.count(), 0);
+    assert.equal((await start()).train.augment ?? null, null);
+  }));
+
+test('on a small screen the presets lie in a row, and nothing sticks out of the page', { timeout: 60000 }, () =>
+  open({ address: '/#/new', viewport: { width: 360, height: 740 } }, async (page) => {
+    await page.getByText('smoke', { exact: true }).waitFor();
+    const [all, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(all <= seen, `${all} pixels wide on a screen of ${seen}`);
+    assert.ok((await page.locator('.presets').boundingBox()).height < 260);
+  }));
+
 test('the charts move while a job runs, and stop keeps what was learnt', { timeout: 120000 }, () =>
   open({ address: '/#/new' }, async (page) => {
     await page.getByText('smoke', { exact: true }).click();
@@ -86,6 +118,22 @@ test('the charts move while a job runs, and stop keeps what was learnt', { timeo
     await until(() => badge(page).innerText(), (state) => state === 'stopped');
     await page.getByRole('heading', { name: 'Report' }).waitFor();
     await page.getByText('smoke, version 1').first().waitFor();
+  }));
+
+test('a job is paused and resumed by one button', { timeout: 120000 }, () =>
+  open({}, async (page) => {
+    const { id } = await post(daemon, '/v1/jobs', endless('to-pause'));
+    await page.getByRole('link', { name: /to-pause/ }).click();
+    await until(() => chartStep(page), (step) => step > 0);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await until(() => badge(page).innerText(), (state) => state === 'paused');
+    assert.equal(await page.getByRole('button', { name: 'Pause' }).count(), 0);
+    const { step } = await get(daemon, `/v1/jobs/${id}`);
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await until(() => badge(page).innerText(), (state) => state === 'running');
+    await until(() => chartStep(page), (later) => later > step);
+    await post(daemon, `/v1/jobs/${id}:cancel`);
+    await untilEnded(daemon, id);
   }));
 
 test('cancel asks first, then discards', { timeout: 120000 }, () =>
@@ -118,6 +166,41 @@ test('a finished job shows its report: accuracy, confusion matrix, digest', { ti
     const counts = (await get(daemon, `/v1/jobs/${job.id}/confusion`)).counts;
     assert.deepEqual(await report.locator('tbody tr').nth(7).locator('td:not(.recall)').allInnerTexts(), counts[7].map(String));
     assert.equal(await until(() => chartStep(page), (step) => step > 0), job.step);
+  });
+});
+
+test('a job of series is told as one, and the board waits for a model of pictures', { timeout: 120000 }, async () => {
+  const own = await startDaemon();
+  try {
+    const { id } = await post(own, '/v1/jobs', {
+      name: 'waves', dataset: 'series', data: { count: 600 }, model: { hidden: 8, layers: 2, bidirectional: true, dropout: 0.1, readout: 'max' },
+      train: { steps: 5, batch: 32, validation: 60 } });
+    await untilEnded(own, id);
+    await withPage(browser, own, { address: `/#/jobs/${id}`, expected: [/status of 404/] }, async (page) => {
+      await page.getByRole('heading', { name: 'Report' }).waitFor();
+      assert.match(await page.locator('.description').innerText(), /^lstm 2 × 8 · both directions · max output · dropout 0\.1 · series/);
+      assert.match(await page.locator('.report').innerText(), /Test series\s+100/);
+      await page.getByText('Series / s').waitFor();
+      await page.getByText('Confusion matrix of the test series').waitFor();
+      await page.getByText('The models here read series').waitFor();
+    });
+  } finally {
+    await own.close();
+  }
+});
+
+test('a report shows another set by class, and what ended the run', { timeout: 120000 }, async () => {
+  const { id } = await post(daemon, '/v1/jobs', {
+    name: 'elsewhere', dataset: 'digits', data: { count: 600 }, model: { hidden: 8, readout: 'mean' },
+    train: { epochs: 50, batch: 64, validation: 100, evaluate_on: 'digits', augment: {}, early_stopping: { patience: 1, min_delta: 0.5 } } });
+  const job = await untilEnded(daemon, id);
+  assert.equal(job.report?.ended_by, 'early_stopping', JSON.stringify(job.error));
+  await open({ address: `/#/jobs/${id}` }, async (page) => {
+    await page.locator('.transfer-classes li').nth(9).waitFor();
+    const report = await page.locator('.report').innerText();
+    assert.match(report, /Accuracy on digits\s+[\d.]+ %/);
+    assert.match(report, /Ended by\s+early stopping/);
+    assert.match(await page.locator('.description').innerText(), /· augmented ·/);
   });
 });
 

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { Curves, smooth } from '../../web/js/charts/curves.js';
 import { columnsOf, corners, decades, kept, streamName, ticks } from '../../web/js/charts/flow.js';
 import { ago, count, duration, loss, percent, size } from '../../web/js/format.js';
-import { fieldsOf, fromText, labelOf, setAt, toText, valueAt } from '../../web/js/schema.js';
+import { fieldsOf, fromText, hintOf, inForce, labelOf, setAt, toText, valueAt } from '../../web/js/schema.js';
 
 const history = (step, value) => ({ 'train.loss': { step, value }, 'train.accuracy': { step, value } });
 
@@ -128,4 +128,17 @@ test('a direction keeps what is left where it began to read', () => {
   assert.equal(streamName({ layer: 1, direction: 'forward' }, [stream([])]), 'layer 2');
   assert.equal(streamName(stream([]), [stream([]), stream([], 'backward')]), 'layer 1 forward');
   assert.deepEqual(columnsOf({ layer: 0, direction: 'forward', r: [], h: [] }), ['r', 'h']);
+});
+
+test('the members of a group that is switched off are no fields', () => {
+  const group = (name) => ({ type: ['object', 'null'], default: null, properties: { [name]: { type: 'number' } } });
+  const fields = fieldsOf({ properties: { augment: group('shift'), augmented: { type: 'number' }, early: group('patience') } });
+  const left = (texts) => inForce(fields, (pointer) => texts[pointer] ?? '').map((field) => field.pointer);
+  assert.deepEqual(left({ '/early': 'off' }), ['/augment', '/augmented', '/early']);
+  assert.deepEqual(left({ '/augment': 'on' }), ['/augment', '/augment/shift', '/augmented', '/early']);
+});
+
+test('a hint names the limits that bound anybody', () => {
+  assert.equal(hintOf({ description: 'Units.', minimum: 1, maximum: 4096 }), 'Units. · 1 to 4096');
+  assert.equal(hintOf({ minimum: 0, maximum: 2 ** 53 - 1 }), '0 or more');
 });

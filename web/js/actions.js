@@ -42,7 +42,13 @@ export async function loadForm() {
     load("schema", () => api.get("/v1/schema/job")),
     // Without the list of data sets the field is a plain text field: nothing to tell anybody.
     api.get("/v1/datasets").then(
-      (list) => update({ datasets: list.items.map((/** @type {any} */ item) => item.name) }),
+      ({ items }) =>
+        update({
+          datasets: items.map((/** @type {any} */ item) => item.name),
+          seriesSets: items
+            .filter((/** @type {any} */ item) => item.kind === "series")
+            .map((/** @type {any} */ item) => item.name),
+        }),
       () => {},
     ),
   ]);

@@ -31,6 +31,18 @@ export function fieldsOf(schema, pointer = "") {
   return "const" in schema || pointer === "" ? [] : [{ pointer, schema }];
 }
 
+/**
+ * The fields without the members of groups that are switched off.
+ * @param {Field[]} fields
+ * @param {(pointer: string) => string} textOf what stands in a field
+ */
+export function inForce(fields, textOf) {
+  const off = fields
+    .filter(({ pointer, schema }) => isSwitch(schema) && textOf(pointer) !== "on")
+    .map(({ pointer }) => `${pointer}/`);
+  return fields.filter(({ pointer }) => !off.some((group) => pointer.startsWith(group)));
+}
+
 /** @param {any} spec @param {string} pointer */
 export const valueAt = (spec, pointer) =>
   pointer
@@ -100,6 +112,7 @@ export function hintOf(schema) {
   const low = schema.minimum ?? schema.exclusiveMinimum;
   const high = schema.maximum ?? schema.exclusiveMaximum;
   const unit = schema["x-unit"] ? ` ${schema["x-unit"]}` : "";
-  const range = low !== undefined && high !== undefined ? `${low} to ${high}${unit}` : "";
+  const span = high >= 1e9 ? `${low} or more` : `${low} to ${high}`; // such a limit bounds nobody
+  const range = low !== undefined && high !== undefined ? `${span}${unit}` : "";
   return [schema.description, range].filter(Boolean).join(" · ");
 }

@@ -48,6 +48,8 @@ export const state = {
   schema: nothing(),
   /** @type {string[]} */
   datasets: [],
+  /** Those of them that hold series. @type {string[]} */
+  seriesSets: [],
   /** @type {Loaded<any[]>} */
   models: nothing(),
   /**
@@ -113,3 +115,7 @@ export const findJob = (id) => state.jobs.find((job) => job.id === id) ?? null;
 
 /** @param {Job} job */
 export const jobName = (job) => job.name || job.spec?.name || job.id;
+
+/** What a job's network reads, in a word. @param {Job} job */
+export const inputOf = (job) =>
+  job.report?.input ?? (state.seriesSets.includes(job.spec?.dataset) ? "series" : "images");

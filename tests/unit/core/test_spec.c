@@ -457,6 +457,10 @@ static void test_printing_keeps_every_field(void **state)
                                    "\"activation\":\"relu\"}}",
                                    &spec, &error),
                              UR_OK);
+        else if (strcmp(fields[i].pointer, "/data/fresh") == 0)
+            assert_int_equal(
+                parse("{\"dataset\":\"digits\",\"data\":{\"fresh\":true}}", &spec, &error),
+                UR_OK);
         else
             assert_good(fields[i].pointer, value, &spec);
         assert_memory_not_equal(&spec, &standard, sizeof spec);
@@ -525,6 +529,8 @@ static void test_fields_that_need_each_other(void **state)
     assert_bad_document(
         "{\"dataset\":\"m\",\"train\":{\"validation\":0,\"schedule\":{\"name\":\"plateau\"}}}",
         "/train/schedule/name", "must not be plateau where /train/validation is 0");
+    assert_bad_document("{\"dataset\":\"mnist\",\"data\":{\"fresh\":true}}", "/data/fresh",
+                        "must be false unless /dataset is digits");
 }
 
 static void test_numbers_print_shortest(void **state)

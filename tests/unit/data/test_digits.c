@@ -26,6 +26,12 @@ static void draw(uint64_t seed, enum ur_digits_split split, int32_t count, int32
     ur_digits_draw_all(&job, x, y);
 }
 
+static int32_t draw_one(uint64_t seed, uint32_t epoch, uint32_t index, uint8_t image[IMAGE])
+{
+    const struct ur_digits_job job = {.seed = seed, .split = UR_DIGITS_TRAIN, .epoch = epoch};
+    return ur_digits_draw(&job, index, image);
+}
+
 static void test_threads_change_nothing(void **state)
 {
     (void)state;
@@ -39,7 +45,7 @@ static void test_threads_change_nothing(void **state)
     }
     for (uint32_t i = 0; i < 1000; i += 37) { /* one by one, too */
         uint8_t image[IMAGE];
-        ur_digits_draw(1, UR_DIGITS_TRAIN, i, image);
+        draw_one(1, 0, i, image);
         assert_memory_equal(image, images + i * IMAGE, IMAGE);
     }
 }
@@ -55,7 +61,7 @@ static void test_bytes_are_pinned(void **state)
     draw(1, UR_DIGITS_TRAIN, 1000, 2, images, labels);
     ur_digest_hex(images, 1000 * IMAGE, sha256);
     assert_string_equal(sha256,
-                        "6c017e826ea43374f841ece9dce5f227b8baba746cf2d630d2e683fda7d11592");
+                        "b6c04f8182483cb0a04fbcaf37c7005f5247d4c23d9f0eac41700e5e5229c882");
 }
 
 static void test_classes_are_balanced(void **state)
@@ -74,6 +80,30 @@ static void test_classes_are_balanced(void **state)
 static int by_bytes(const void *a, const void *b)
 {
     return memcmp(a, b, IMAGE);
+}
+
+/* Another epoch is another set, and any part of it can be drawn alone. */
+static void test_epochs_and_samples(void **state)
+{
+    (void)state;
+    static const uint32_t wanted[] = {7, 993, 0, 40};
+    struct ur_digits_job job = {
+        .seed = 1, .split = UR_DIGITS_TRAIN, .epoch = 3, .count = 1000, .threads = 2};
+    draw(1, UR_DIGITS_TRAIN, 1000, 2, images, labels);
+    ur_digits_draw_all(&job, others, other_labels);
+    for (int i = 0; i < 1000; i++)
+        assert_memory_not_equal(images + (size_t)i * IMAGE, others + (size_t)i * IMAGE, IMAGE);
+    memset(images, 0, sizeof images);
+    job.samples = wanted;
+    job.count = 4;
+    ur_digits_draw_all(&job, images, NULL);
+    for (int i = 0; i < 4; i++) {
+        uint8_t *image = images + (size_t)wanted[i] * IMAGE;
+        assert_memory_equal(image, others + (size_t)wanted[i] * IMAGE, IMAGE);
+        memset(image, 0, IMAGE);
+    }
+    for (size_t i = 0; i < sizeof images; i++)
+        assert_int_equal(images[i], 0);
 }
 
 /* No image comes twice, not within a split, not in the other split, not with another seed. */
@@ -130,6 +160,113 @@ static void test_normalised_as_mnist(void **state)
     assert_true(greys[255] > greys[254]);
 }
 
+struct moments {
+    double sum, squares;
+};
+
+static void add(struct moments *moments, double value)
+{
+    moments->sum += value;
+    moments->squares += value * value;
+}
+
+static double mean_of(const struct moments *moments)
+{
+    return moments->sum / MANY;
+}
+
+static double deviation_of(const struct moments *moments)
+{
+    const double mean = mean_of(moments);
+    return sqrt(moments->squares / MANY - mean * mean);
+}
+
+static double grey(const uint8_t *image, int row, int column)
+{
+    return row < 28 && column < 28 ? image[row * 28 + column] / 255.0 : 0;
+}
+
+/* A line's width: twice its area over the length of its edge, which is the sum of the grey's
+ * gradients (differences to the right and downwards, beyond the edge 0). */
+static double stroke_width(const uint8_t *image)
+{
+    double area = 0, edge = 0;
+    for (int row = 0; row < 28; row++)
+        for (int column = 0; column < 28; column++) {
+            const double here = grey(image, row, column);
+            area += here;
+            edge +=
+                hypot(grey(image, row, column + 1) - here, grey(image, row + 1, column) - here);
+        }
+    return 2 * area / edge;
+}
+
+/* The lean: by how much ink shifts to the right for each pixel upwards. */
+static double slant(const uint8_t *image)
+{
+    double mass = 0, down = 0, right = 0, square = 0, product = 0;
+    for (int row = 0; row < 28; row++)
+        for (int column = 0; column < 28; column++) {
+            const double ink = grey(image, row, column);
+            mass += ink;
+            down += ink * row;
+            right += ink * column;
+            square += ink * row * row;
+            product += ink * row * column;
+        }
+    return -(product / mass - down / mass * (right / mass)) /
+           (square / mass - down / mass * (down / mass));
+}
+
+static int box_width(const uint8_t *image)
+{
+    int width = 0;
+    for (int column = 0; column < 28; column++) {
+        int inked = 0;
+        for (int row = 0; row < 28; row++)
+            inked |= image[row * 28 + column] > 0;
+        width += inked;
+    }
+    return width;
+}
+
+/*
+ * The drawn digits against MNIST's: the numbers on the right are those of the first 10,000
+ * images of its training set, by the same four formulas. Means lie near each other; the drawn
+ * ones spread as widely or more widely, so that the real ones lie within them.
+ */
+static void test_statistics_are_mnists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        double mean, deviation, near;
+    } mnist[4] = {{"stroke width, pixels", 2.464, 0.627, 0.25},
+                  {"mass, pixels of ink", 102.80, 34.23, 8},
+                  {"slant", 0.128, 0.278, 0.05},
+                  {"width of the box, pixels", 15.74, 3.81, 0.6}};
+    struct moments ours[4] = {{0, 0}};
+    draw(5, UR_DIGITS_TRAIN, MANY, 2, images, labels);
+    for (int i = 0; i < MANY; i++) {
+        const uint8_t *image = images + (size_t)i * IMAGE;
+        double mass = 0;
+        for (int k = 0; k < IMAGE; k++)
+            mass += image[k] / 255.0;
+        add(&ours[0], stroke_width(image));
+        add(&ours[1], mass);
+        add(&ours[2], slant(image));
+        add(&ours[3], box_width(image));
+    }
+    for (int k = 0; k < 4; k++) {
+        const double mean = mean_of(&ours[k]), deviation = deviation_of(&ours[k]);
+        print_message("%s: %.3f +- %.3f, MNIST %.3f +- %.3f\n", mnist[k].what, mean, deviation,
+                      mnist[k].mean, mnist[k].deviation);
+        assert_true(fabs(mean - mnist[k].mean) < mnist[k].near);
+        assert_true(deviation > 0.97 * mnist[k].deviation);
+        assert_true(deviation < 1.45 * mnist[k].deviation);
+    }
+}
+
 /* Each way to write each digit comes up about as often as its weight says. */
 static void test_every_style_is_drawn(void **state)
 {
@@ -138,7 +275,7 @@ static void test_every_style_is_drawn(void **state)
     static int counts[10][UR_MAX_STYLES];
     uint8_t image[IMAGE];
     for (uint32_t i = 0; i < DRAWN; i++)
-        counts[i % 10][ur_digits_draw(4, UR_DIGITS_TRAIN, i, image)]++;
+        counts[i % 10][draw_one(4, 0, i, image)]++;
     for (int digit = 0; digit < 10; digit++) {
         const struct ur_digit_shape *shape = &ur_digit_shapes[digit];
         double total = 0;
@@ -218,9 +355,10 @@ static void test_pen(void **state)
 {
     (void)state;
     struct ur_sheet sheet = {{{0}}};
+    struct ur_pen pen = {.flat = 0};
     const uint8_t corner[3] = {0, 0, 0};
     const struct ur_pen_point line[2] = {{20, 50, 4.5f}, {80, 50, 4.5f}};
-    ur_pen_stroke(&sheet, line, corner, 2);
+    ur_pen_stroke(&sheet, &pen, line, corner, 2);
     const double area = 9 * 60 + 3.1416 * 4.5 * 4.5;
     assert_true(fabs(ink_of(&sheet) - area) < 0.05 * area);
     assert_int_equal(sheet.ink[46][50], 1);
@@ -233,7 +371,7 @@ static void test_pen(void **state)
     const uint8_t sharp[3] = {0, 1, 0};
     for (int is_sharp = 0; is_sharp < 2; is_sharp++) {
         memset(&sheet, 0, sizeof sheet);
-        ur_pen_stroke(&sheet, bow, is_sharp ? sharp : corner, 3);
+        ur_pen_stroke(&sheet, &pen, bow, is_sharp ? sharp : corner, 3);
         for (int i = 0; i < 3; i++)
             assert_int_equal(sheet.ink[(int)bow[i].y][(int)bow[i].x], 1);
         assert_int_equal(sheet.ink[50][35], is_sharp);
@@ -242,7 +380,7 @@ static void test_pen(void **state)
     /* What leaves the sheet is cut, far outside too. */
     memset(&sheet, 0, sizeof sheet);
     const struct ur_pen_point away[3] = {{-500, -300, 9}, {56, 56, 9}, {900, 400, 0}};
-    ur_pen_stroke(&sheet, away, corner, 3);
+    ur_pen_stroke(&sheet, &pen, away, corner, 3);
     assert_true(ink_of(&sheet) > 0);
 }
 
@@ -252,8 +390,10 @@ int main(void)
         cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_bytes_are_pinned),
         cmocka_unit_test(test_classes_are_balanced),
+        cmocka_unit_test(test_epochs_and_samples),
         cmocka_unit_test(test_no_image_comes_twice),
         cmocka_unit_test(test_normalised_as_mnist),
+        cmocka_unit_test(test_statistics_are_mnists),
         cmocka_unit_test(test_every_style_is_drawn),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_fit_keeps_the_mass),

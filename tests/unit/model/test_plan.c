@@ -49,9 +49,11 @@ static void check(const struct job *job)
     assert_int_equal(plan.params_bytes, params.used);
     assert_int_equal(plan.work_bytes, work.used);
     const int32_t values = job->shape.steps * job->shape.width;
-    assert_int_equal(plan.data_bytes,
-                     (size_t)(job->shape.n_train + job->shape.n_test) *
-                         (size_t)(job->shape.series ? 4 * values + 4 : values + 2));
+    assert_int_equal(
+        plan.data_bytes,
+        (size_t)(job->shape.n_train + job->shape.n_test) *
+                (size_t)(job->shape.series ? 4 * values + 4 : values + 2) +
+            (job->spec.data.fresh ? (size_t)job->shape.n_train * (size_t)values : 0));
     /* A checkpoint and a model are put together in memory. */
     assert_true(plan.base_bytes > (4 + means) * model.params.n_floats * sizeof(float));
     assert_int_equal(plan.total_bytes,
@@ -88,6 +90,7 @@ static void test_plan_of_every_cell_and_stack(void **state)
         struct job job = small_job();
         job.spec.model.cell = k % 3;
         job.spec.model.bidirectional = k / 3 % 2;
+        job.spec.data.fresh = k / 3 % 2;
         job.spec.model.readout = k / 6 % 4;
         job.spec.model.layers = k / 24 == 3 ? UR_MAX_LAYERS : 1 + k / 24;
         job.spec.model.dropout = k % 5 == 4 ? 0.5 : 0.0;

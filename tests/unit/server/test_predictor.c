@@ -32,19 +32,24 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The number in bytes is the version that the model should get. */
-static int32_t add_model(const char *name, const char *job, const char *bytes)
+static int32_t add_model_of(const char *name, const char *job, const char *bytes,
+                            const char *report)
 {
     char path[UR_TEST_PATH_BYTES];
     struct ur_error error = {0};
     int32_t version = 0;
     ur_test_write(ur_test_path(&folder, "model", path), bytes, strlen(bytes));
-    assert_int_equal(ur_predictor_register(b.predictor, name, job, path,
-                                           "{\"test\":{\"accuracy\":0.97},\"weights_sha256\":"
-                                           "\"ab\"}",
-                                           &version, &error),
-                     UR_OK);
+    assert_int_equal(
+        ur_predictor_register(b.predictor, name, job, path, report, &version, &error), UR_OK);
     return version;
+}
+
+/* The number in bytes is the version that the model should get. */
+static int32_t add_model(const char *name, const char *job, const char *bytes)
+{
+    return add_model_of(name, job, bytes,
+                        "{\"test\":{\"accuracy\":0.97},\"input\":\"images\","
+                        "\"weights_sha256\":\"ab\"}");
 }
 
 static enum ur_status ask(const char *model, int32_t version, const char *body,
@@ -95,6 +100,39 @@ static void test_the_model_that_was_asked_for_answers(void **state)
     assert_int_equal(ask("c", 0, "x", &reply, &error), UR_NOT_FOUND);
     assert_int_equal(ask("a", 0, "blank", &reply, &error), UR_NO_DIGIT);
     assert_string_equal(error.detail, "blank");
+}
+
+static void restart(void)
+{
+    struct ur_error error = {0};
+    ur_predictor_destroy(b.predictor);
+    assert_int_equal(ur_predictor_create(&b.predictor, &b.config, b.store, &error), UR_OK);
+}
+
+/* A picture without a name goes past models of series, also after a restart, to the newest that
+ * reads pictures; if there is none, the answer says so. */
+static void test_models_of_series_are_no_default(void **state)
+{
+    (void)state;
+    static struct ur_classify_reply reply;
+    struct ur_error error;
+    struct ur_text json;
+    const char *series = "{\"input\":\"series\"}";
+    add_model_of("waves", "j1", "good 1", series);
+    assert_int_equal(ask(NULL, 0, "x", &reply, &error), UR_NOT_FOUND);
+    assert_non_null(strstr(error.detail, "no model that reads pictures yet"));
+    add_model("a", "j2", "good 1");
+    add_model_of("waves", "j3", "good 2", series);
+    answers(NULL, 0, "x", "a", 1);
+    restart();
+    answers(NULL, 0, "x", "a", 1);
+    answers("waves", 0, "x", "waves", 2);
+    ur_text_init(&json, 1 << 16);
+    assert_int_equal(ur_predictor_model(b.predictor, "waves", 0, &json, &error), UR_OK);
+    assert_non_null(strstr(ur_text_get(&json), "\"input\":\"series\""));
+    ur_text_release(&json);
+    assert_int_equal(ur_predictor_model_delete(b.predictor, "a", 1, &error), UR_OK);
+    assert_int_equal(ask(NULL, 0, "x", &reply, &error), UR_NOT_FOUND);
 }
 
 static void test_a_death_is_retried_once(void **state)
@@ -282,8 +320,7 @@ static void test_the_registry_survives_a_restart(void **state)
     char path[UR_TEST_PATH_BYTES];
     add_model("a", "j1", "good 1");
     add_model("a", "j2", "good 2");
-    ur_predictor_destroy(b.predictor);
-    assert_int_equal(ur_predictor_create(&b.predictor, &b.config, b.store, &error), UR_OK);
+    restart();
     answers(NULL, 0, "x", "a", 2);
     assert_int_equal(ur_predictor_model_delete(b.predictor, "a", 2, &error), UR_OK);
     assert_int_not_equal(access(ur_test_path(&folder, "state/models/j2.unroll", path), F_OK),
@@ -293,8 +330,8 @@ static void test_the_registry_survives_a_restart(void **state)
     assert_int_equal(ur_predictor_model_delete(b.predictor, "a", 2, &error), UR_NOT_FOUND);
     ur_text_init(&json, 1 << 16);
     assert_int_equal(ur_predictor_models(b.predictor, &json, &error), UR_OK);
-    assert_non_null(strstr(ur_text_get(&json), "\"test\":{\"accuracy\":0.97},\"ready\":true,"
-                                               "\"versions\":[1]"));
+    assert_non_null(strstr(ur_text_get(&json), "\"test\":{\"accuracy\":0.97},\"input\":"
+                                               "\"images\",\"ready\":true,\"versions\":[1]"));
     ur_text_release(&json);
 }
 
@@ -322,6 +359,7 @@ int main(int argc, char **argv)
 #define PREDICTOR_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         PREDICTOR_TEST(test_the_model_that_was_asked_for_answers),
+        PREDICTOR_TEST(test_models_of_series_are_no_default),
         PREDICTOR_TEST(test_a_death_is_retried_once),
         PREDICTOR_TEST(test_requests_of_others_survive_a_death),
         PREDICTOR_TEST(test_a_hang_is_a_timeout_and_a_restart),

@@ -466,6 +466,12 @@ static void test_what_cannot_be_is_refused_with_its_field(void **state)
     assert_int_equal(fields.count, 2);
     assert_string_equal(fields.items[0].pointer, "/model/hidden");
     assert_non_null(strstr(fields.items[0].detail, "the limit is 1 MiB"));
+    size_t needs = 0, given = 0;
+    assert_int_equal(sscanf(error.detail,
+                            "The job needs %zu bytes of memory; this server gives %zu.", &needs,
+                            &given),
+                     2);
+    assert_true(needs > (size_t)1 << 20 && given == (size_t)1 << 20);
 }
 
 static void put_file(const char *set, const char *file)

@@ -348,7 +348,8 @@ static void test_a_plateau_lowers_the_rate(void **state)
     const double factors[] = {1, 0.5, 0.3};
     for (int i = 0, part = 0; i < STEPS; i++) {
         part += i == until[part];
-        const double want = 1e-7 * factors[part], got = undisturbed->points[i].learning_rate;
+        const double want = 1e-7 * factors[part];
+        const double got = (double)undisturbed->points[i].learning_rate;
         assert_true(fabs(got - want) <= 1e-6 * want);
     }
     const int32_t moments[] = {13, 25, 30, 38, 39};

@@ -14,8 +14,8 @@ import { percent } from "../format.js";
  */
 const shade = (part) => Math.round(Math.min(1, Math.max(0, part)) * 10);
 
-/** @param {{ confusion: Confusion }} props */
-export function Matrix({ confusion }) {
+/** @param {{ confusion: Confusion, what: string }} props what: images or series */
+export function Matrix({ confusion, what }) {
   const { counts, classes, split } = confusion;
   const most = Math.max(
     1,
@@ -25,7 +25,7 @@ export function Matrix({ confusion }) {
   return html`
     <table class="matrix">
       <caption>
-        Confusion matrix of the ${split ?? "test"} images: rows are what they are, columns what they
+        Confusion matrix of the ${split ?? "test"} ${what}: rows are what they are, columns what they
         were called
       </caption>
       <colgroup>

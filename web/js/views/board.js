@@ -182,7 +182,10 @@ export class Board extends Component {
   hint() {
     const { problem, empty, note } = this.state;
     if (note) return note;
-    if (state.models.value?.length === 0 || problem?.status === 404)
+    const models = state.models.value;
+    if (models?.length && models.every((model) => model.input === "series"))
+      return "The models here read series: start a job on pictures first.";
+    if (models?.length === 0 || problem?.status === 404)
       return "No model yet: start a job first, it answers when it is done.";
     if (problem?.code === "no-digit") return "No digit in there yet.";
     if (problem) return problem.message;

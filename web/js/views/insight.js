@@ -20,9 +20,11 @@ const COLUMN_NAMES = new Map([
 ]);
 
 const COLOURS = ["loss", "accuracy", "validation"];
+const STROKES = ["", "dashes", "dots"];
 
 /** @param {number} at */
-const colourOf = (at) => COLOURS[at % COLOURS.length];
+const colourOf = (at) =>
+  `${COLOURS[at % COLOURS.length]} ${STROKES[Math.floor(at / COLOURS.length)] ?? "dots"}`;
 
 /** @param {number | null} part */
 const share = (part) =>

@@ -5,7 +5,7 @@ import { html } from "../html.js";
 import { commandJob, curves, deleteJob, loadCurves, useAsTemplate } from "../actions.js";
 import { LineChart } from "../charts/line.js";
 import { count, duration, loss, percent } from "../format.js";
-import { ended, jobName, state } from "../state.js";
+import { ended, inputOf, jobName, state } from "../state.js";
 import { Confirm } from "./confirm.js";
 import { InsideTheNetwork } from "./insight.js";
 import { Log } from "./log.js";
@@ -25,14 +25,20 @@ export function stepsOf(job) {
 function description(job) {
   const { model, train, dataset } = job.spec ?? {};
   if (!model || !train) return "";
+  const { layers, bidirectional, dropout } = model;
   return [
-    `${model.cell} ${model.hidden}`,
+    `${model.cell} ${layers > 1 ? `${layers} × ` : ""}${model.hidden}`,
+    bidirectional && "both directions",
     `${model.readout} output`,
+    dropout > 0 && `dropout ${dropout}`,
     dataset,
+    train.augment && "augmented",
     `batch ${train.batch}`,
     `${train.optimizer?.name} ${train.optimizer?.learning_rate}`,
     `seed ${train.seed}`,
-  ].join(" · ");
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /**
@@ -84,7 +90,7 @@ function Tiles({ job }) {
       <${Tile} name="Loss" value=${job.diverged ? "diverged" : loss(job.loss)} />
       <${Tile} name="Accuracy" value=${percent(job.accuracy)} />
       <${Tile} name="Validation" value=${percent(validation)} />
-      <${Tile} name="Images / s" value=${count(speed)} />
+      <${Tile} name=${inputOf(job) === "series" ? "Series / s" : "Images / s"} value=${count(speed)} />
     </dl>
   `;
 }

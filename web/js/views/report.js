@@ -5,6 +5,7 @@ import { html } from "../html.js";
 import { Matrix } from "../charts/matrix.js";
 import { Button } from "./parts.js";
 import { count, duration, loss, percent, size } from "../format.js";
+import { inputOf } from "../state.js";
 
 /** @typedef {import("../api.js").Job} Job */
 
@@ -58,6 +59,27 @@ const modelName = (model) =>
 /** @param {any[]} fact its name and its value */
 const fact = ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`;
 
+/** How the classes of another set fare, beside the test split's. @param {{ report: any }} props */
+function TransferClasses({ report }) {
+  const { test, transfer } = report;
+  if (!transfer?.classes?.length) return null;
+  return html`
+    <div class="transfer">
+      <h3>By class on ${transfer.dataset}</h3>
+      <ul class="transfer-classes">
+        ${transfer.classes.map(
+          (/** @type {number | null} */ accuracy, /** @type {number} */ at) => html`
+            <li key=${at}>
+              <span class="muted">${at}</span> <b>${percent(accuracy)}</b>
+              ${test?.classes && html`<span class="muted">test ${percent(test.classes[at])}</span>`}
+            </li>
+          `,
+        )}
+      </ul>
+    </div>
+  `;
+}
+
 /** @param {{ job: Job, confusion: import("../api.js").Confusion | null }} props */
 export function Report({ job, confusion }) {
   const report = job.report ?? {};
@@ -67,12 +89,16 @@ export function Report({ job, confusion }) {
   const facts = [
     ["Test accuracy", test?.accuracy != null && html`<b>${percent(test.accuracy, 2)}</b>`],
     ["Test loss", test?.loss != null && loss(test.loss)],
-    ["Test images", test?.images != null && count(test.images)],
+    [`Test ${inputOf(job)}`, test?.images != null && count(test.images)],
     [
       transfer && `Accuracy on ${transfer.dataset}`,
       transfer?.accuracy != null && html`<b>${percent(transfer.accuracy, 2)}</b>`,
     ],
-    ["Ended by", report.ended_by && report.ended_by !== "steps" && report.ended_by.replace("_", " ")],
+    ["Ended by", report.ended_by && report.ended_by !== "steps" && report.ended_by.replaceAll("_", " ")],
+    [
+      "Model of step",
+      report.model_step != null && report.model_step !== report.steps && count(report.model_step),
+    ],
     ["Time", seconds(job) != null && duration(seconds(job))],
     ["Parameters", job.parameters != null && job.parameters > 0 && count(job.parameters)],
     [
@@ -92,10 +118,11 @@ export function Report({ job, confusion }) {
       <h2 id="report-title">Report</h2>
       <div class="report-parts">
         <dl class="report-facts">${facts.map(fact)}</dl>
+        <${TransferClasses} report=${report} />
         ${
           test &&
           html`
-          <div class="matrix-frame">${confusion && html`<${Matrix} confusion=${confusion} />`}</div>
+          <div class=${`matrix-frame ${(test.classes?.length ?? 10) === 10 ? "ten" : ""}`}>${confusion && html`<${Matrix} confusion=${confusion} what=${inputOf(job)} />`}</div>
         `
         }
       </div>

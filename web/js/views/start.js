@@ -4,7 +4,7 @@ import { Component } from "/vendor/preact/dist/preact.mjs";
 import { html } from "../html.js";
 import { loadForm, startJob } from "../actions.js";
 import { count } from "../format.js";
-import { fieldsOf, fromText, isSwitch, setAt, toText, valueAt } from "../schema.js";
+import { fieldsOf, fromText, inForce, isSwitch, setAt, toText, valueAt } from "../schema.js";
 import { state, update } from "../state.js";
 import { FieldView } from "./fields.js";
 import { Button, Skeleton } from "./parts.js";
@@ -55,9 +55,12 @@ function missing(name) {
   return `The data set ${name} is not here${how}.`;
 }
 
+/** @param {Spec} spec */
+const missingFor = (spec) => missing(spec.dataset) || missing(spec.train?.evaluate_on);
+
 /** @param {{ preset: Preset, checked: boolean, onChoose: () => void }} props */
 function PresetCard({ preset, checked, onChoose }) {
-  const problem = missing(preset.spec.dataset);
+  const problem = missingFor(preset.spec);
   return html`
     <label class="preset ${checked ? "chosen" : ""}">
       <input type="radio" name="preset" class="unseen" checked=${checked} onChange=${onChoose} />
@@ -105,9 +108,10 @@ export class Start extends Component {
     this.takeOver();
   }
 
-  /** Starts from the job that was chosen as a template, else from the first preset. */
+  /** Starts from the job that was chosen as a template, else from the preset of beginners. */
   takeOver() {
-    const preset = state.presets.value?.[0];
+    const presets = state.presets.value ?? [];
+    const preset = presets.find((/** @type {Preset} */ one) => one.name === "first") ?? presets[0];
     if (state.template) {
       this.begin(state.template, null);
       update({ template: null });
@@ -145,7 +149,8 @@ export class Start extends Component {
 
   spec() {
     const spec = structuredClone(this.state.base);
-    for (const { pointer, schema } of fieldsOf(state.schema.value)) {
+    const fields = fieldsOf(state.schema.value);
+    for (const { pointer, schema } of inForce(fields, (at) => this.text(at))) {
       const text = this.state.edits[pointer];
       const untouched =
         text === undefined || (isSwitch(schema) && text === this.original(pointer));
@@ -191,14 +196,16 @@ export class Start extends Component {
   }
 
   /**
-   * The fields of one object of the specification under its name.
+   * The fields of one object of the specification under its name; a switch stands before the
+   * members that it brings.
    * @param {import("../schema.js").Field[]} fields
    */
   groups(fields) {
     /** @type {Map<string, import("../schema.js").Field[]>} */
     const groups = new Map();
     for (const field of fields) {
-      const name = field.pointer.split("/").slice(1, -1).join(" · ") || "job";
+      const names = field.pointer.split("/").slice(1, isSwitch(field.schema) ? undefined : -1);
+      const name = names.join(" · ").replaceAll("_", " ") || "job";
       groups.set(name, [...(groups.get(name) ?? []), field]);
     }
     return [...groups].map(
@@ -262,7 +269,9 @@ export class Start extends Component {
     const first = [...FIRST_FIELDS.keys()].flatMap((pointer) =>
       fields.filter((field) => field.pointer === pointer),
     );
-    const others = fields.filter((field) => !FIRST_FIELDS.has(field.pointer));
+    const others = inForce(fields, (at) => this.text(at)).filter(
+      (field) => !FIRST_FIELDS.has(field.pointer),
+    );
     return html`
       <section class="card" aria-labelledby="start-title">
         <h2 id="start-title">Start a job</h2>
