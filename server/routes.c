@@ -55,6 +55,7 @@ static const struct ur_route routes[] = {
     ROW(GET, "/favicon.ico", NONE, PUBLIC, INLINE, NULL, favicon)
     ROW(GET, "/favicon.svg", NONE, PUBLIC, ASSET, NULL, web)
     ROW(GET, "/css/{*}", NONE, PUBLIC, ASSET, NULL, web)
+    ROW(GET, "/img/{*}", NONE, PUBLIC, ASSET, NULL, web)
     ROW(GET, "/js/{*}", NONE, PUBLIC, ASSET, NULL, web)
     ROW(GET, "/vendor/{*}", NONE, PUBLIC, ASSET, NULL, web)
 };

@@ -9,6 +9,7 @@ set(type_js "text/javascript; charset=utf-8")
 set(type_mjs "text/javascript; charset=utf-8")
 set(type_json "application/json")
 set(type_svg "image/svg+xml")
+set(type_png "image/png")
 set(type_LICENSE "text/plain; charset=utf-8")
 
 set(BLOBS "")

@@ -39,6 +39,15 @@ test('a preset whose data set is not here says what fetches it', { timeout: 6000
     assert.equal(await page.locator('.preset', { hasText: 'smoke' }).locator('.preset-missing').count(), 0);
   }));
 
+test('the built-in digits can be looked at before anything is trained on them', { timeout: 60000 }, () =>
+  open({ address: '/#/new' }, async (page) => {
+    await page.getByText('What the digits look like').click();
+    const sheet = page.locator('.sheet img');
+    await until(() => sheet.evaluate((image) => image.naturalWidth), (width) => width > 200);
+    await page.getByLabel('Data set', { exact: true }).fill('mnist');
+    assert.equal(await sheet.count(), 0);
+  }));
+
 test('a wrong field shows its error beside it, and only there', { timeout: 60000 }, () =>
   open({ address: '/#/new', expected: [/status of 422/] }, async (page) => {
     await page.getByLabel('Batch', { exact: true }).fill('99999');

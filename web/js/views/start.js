@@ -71,6 +71,17 @@ function PresetCard({ preset, checked, onChoose }) {
   `;
 }
 
+/** What the built-in digits look like: nobody has seen them before. */
+const DigitsSheet = () => html`
+  <details class="sheet">
+    <summary>What the digits look like</summary>
+    <img src="/img/digits-sheet.png" loading="lazy" decoding="async"
+         alt="A contact sheet: each digit as a program writes it, in many hands" />
+    <p class="hint">Drawn by a program, as many as a job asks for. Other seeds:
+      <code>unroll datasets sheet digits --seed 7 --out sheet.png</code></p>
+  </details>
+`;
+
 /**
  * @typedef {object} State
  * @property {Spec} base what the form started from
@@ -281,6 +292,7 @@ export class Start extends Component {
           <datalist id="datasets">
             ${state.datasets.map((name) => html`<option value=${name}></option>`)}
           </datalist>
+          ${this.text("/dataset").trim() === "digits" && html`<${DigitsSheet} />`}
           <details open=${all} onToggle=${toggle}>
             <summary>All fields</summary>
             ${all && this.groups(others)}
