@@ -5,6 +5,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/tile.h"
+#include "kernels/vector.h"
 
 enum { PANEL = UR_TILE_PANEL };
 
@@ -18,41 +19,78 @@ size_t ur_packed_floats(int32_t inner, int32_t cols)
     return (size_t)inner * (((size_t)cols + PANEL - 1) / PANEL * PANEL);
 }
 
-/* The whole row is a copy of constant size, which is two instructions. */
-static void fill_row(float *packed, const float *w, size_t width)
+/* A whole row is a copy of constant size, which is an instruction or two. */
+UR_VECTOR_BODY void fill_panel(float *restrict packed, const float *restrict w, size_t inner,
+                               size_t cols, size_t width)
 {
     if (width == PANEL) {
-        memcpy(packed, w, PANEL * sizeof *packed);
+        for (size_t k = 0; k < inner; k++)
+            memcpy(packed + k * PANEL, w + k * cols, PANEL * sizeof *packed);
         return;
     }
-    memset(packed, 0, PANEL * sizeof *packed);
-    memcpy(packed, w, width * sizeof *packed);
+    memset(packed, 0, inner * PANEL * sizeof *packed);
+    for (size_t k = 0; k < inner; k++)
+        memcpy(packed + k * PANEL, w + k * cols, width * sizeof *packed);
 }
+
+UR_VECTOR_BODY void fill_panels(float *packed, const float *w, size_t inner, size_t cols)
+{
+    for (size_t first = 0; first < cols; first += PANEL, packed += inner * PANEL)
+        fill_panel(packed, w + first, inner, cols, smaller(cols - first, PANEL));
+}
+
+static void fill(float *packed, const float *w, size_t inner, size_t cols);
+UR_VECTOR_FUNCTION(fill, fill_panels,
+                   (float *packed, const float *w, size_t inner, size_t cols),
+                   (packed, w, inner, cols))
 
 void ur_packed_fill(float *packed, const float *w, int32_t inner, int32_t cols)
 {
-    const size_t n = (size_t)cols;
-    if (!ur_gemm_wide()) {
-        memcpy(packed, w, (size_t)inner * n * sizeof *w);
-        return;
-    }
-    for (size_t first = 0; first < n; first += PANEL) {
-        const size_t width = smaller(n - first, PANEL);
-        for (size_t k = 0; k < (size_t)inner; k++, packed += PANEL)
-            fill_row(packed, w + k * n + first, width);
-    }
+    if (ur_gemm_wide())
+        fill(packed, w, (size_t)inner, (size_t)cols);
+    else
+        memcpy(packed, w, (size_t)inner * (size_t)cols * sizeof *w);
 }
 
+/* Sixteen rows of w become a panel; a square of them at a time is read along its rows. */
+UR_VECTOR_BODY void fill_transposed(float *restrict packed, const float *restrict w,
+                                    size_t inner, size_t width)
+{
+    size_t k = 0;
+    if (width < PANEL)
+        memset(packed, 0, inner * PANEL * sizeof *packed);
+    for (; width == PANEL && k + PANEL <= inner; k += PANEL, packed += PANEL * PANEL)
+        for (size_t c = 0; c < PANEL; c++)
+            for (size_t r = 0; r < PANEL; r++)
+                packed[r * PANEL + c] = w[c * inner + k + r];
+    for (; k < inner; k++, packed += PANEL)
+        for (size_t c = 0; c < width; c++)
+            packed[c] = w[c * inner + k];
+}
+
+UR_VECTOR_BODY void fill_panels_transposed(float *packed, const float *w, size_t inner,
+                                           size_t cols)
+{
+    for (size_t first = 0; first < cols; first += PANEL, packed += inner * PANEL)
+        fill_transposed(packed, w + first * inner, inner, smaller(cols - first, PANEL));
+}
+
+static void transpose(float *packed, const float *w, size_t inner, size_t cols);
+UR_VECTOR_FUNCTION(transpose, fill_panels_transposed,
+                   (float *packed, const float *w, size_t inner, size_t cols),
+                   (packed, w, inner, cols))
+
+/* Without panels, it is one of all columns. */
 void ur_packed_fill_transposed(float *packed, const float *w, int32_t inner, int32_t cols)
 {
-    const size_t n = (size_t)cols, m = (size_t)inner;
-    const size_t panel = ur_gemm_wide() ? PANEL : n; /* one panel of all columns: no panels */
-    for (size_t first = 0; first < n; first += panel) {
-        const size_t width = smaller(n - first, panel);
-        for (size_t k = 0; k < m; k++, packed += panel)
-            for (size_t c = 0; c < panel; c++)
-                packed[c] = c < width ? w[(first + c) * m + k] : 0.0f;
+    const size_t m = (size_t)inner, n = (size_t)cols;
+    if (ur_gemm_wide()) {
+        transpose(packed, w, m, n);
+        return;
     }
+    for (size_t k = 0; k < m; k++)
+        for (size_t c = 0; c < n; c++)
+            packed[k * n + c] = w[c * m + k];
 }
 
 /* Rows of x stand one behind the other. */

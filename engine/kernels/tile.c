@@ -132,13 +132,14 @@ AVX2 static void wide_product(float *y, size_t y_stride, struct ur_tile_x x, str
                               size_t rows, bool add)
 {
     const size_t tiles = (rows + WIDE_ROWS - 1) / WIDE_ROWS;
+    const size_t low = rows / tiles, higher = rows % tiles;
     for (size_t first = 0; first < w.cols; first += PANEL) {
         const size_t width = w.cols - first < PANEL ? w.cols - first : PANEL;
         const float *panel = w.panels + first * w.panel_rows;
         struct ur_tile_x from = x;
         float *to = y + first;
         for (size_t k = 0; k < tiles; k++) {
-            const size_t height = rows / tiles + (k < rows % tiles);
+            const size_t height = low + (k < higher);
             if (width == PANEL)
                 wide_tile_of(to, y_stride, from, panel, height, w.inner, add);
             else
@@ -249,6 +250,7 @@ AVX512 static void deep_product(float *y, size_t y_stride, struct ur_tile_x x,
                                 struct ur_tile_w w, size_t rows, bool add)
 {
     const size_t tiles = (rows + DEEP_ROWS - 1) / DEEP_ROWS;
+    const size_t low = rows / tiles, higher = rows % tiles;
     struct deep to = {.y_stride = y_stride, .inner = w.inner, .add = add};
     for (size_t first = 0; first < w.cols; first += 2 * PANEL) {
         const size_t left = w.cols - first, count = left > PANEL ? 2 : 1;
@@ -259,7 +261,7 @@ AVX512 static void deep_product(float *y, size_t y_stride, struct ur_tile_x x,
         to.panel = w.panels + first * w.panel_rows;
         to.next = to.panel + w.panel_rows * PANEL;
         for (size_t k = 0; k < tiles; k++) {
-            const size_t height = rows / tiles + (k < rows % tiles);
+            const size_t height = low + (k < higher);
             deep_tile_of(to, from, height, count);
             to.y += height * y_stride;
             from.at += (ptrdiff_t)height * x.row;

@@ -8,10 +8,10 @@
  * two ways in which a matrix is read, as it stands and transposed, and a constant distance
  * keeps addresses out of the loop.
  *
- * Shapes: y [rows][cols], its rows y_stride floats apart; w [inner][cols] in panels. Cost:
- * 2 * rows * inner * cols operations; AVX2 reaches 99 to 101 % of OpenBLAS's rate for AVX2,
- * AVX-512 up to 125 % (docs/decisions/0006-the-training-step.md). Errors: none; NaN and
- * infinities spread. Ownership: borrows. Threads: pure functions. y overlaps nothing.
+ * Shapes: y [rows][cols], its rows y_stride floats apart; w [inner][cols] in panels. Cost: 2 *
+ * rows * inner * cols operations; AVX2 reaches 99 to 101 % of OpenBLAS's rate for AVX2
+ * (docs/decisions/0003-packed-products.md, and 0006 for the step as a whole). Errors: none; NaN
+ * and infinities spread. Ownership: borrows. Threads: pure functions. y overlaps nothing.
  *
  * What would surprise: both machines give the same bits, since each sum is the same chain. So
  * the choice between them follows the CPU and no numerics profile. Neither may be called where

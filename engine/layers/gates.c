@@ -21,6 +21,11 @@ int32_t ur_recurrent_units(struct ur_recurrent_shape shape)
     return shape.projection > 0 ? shape.projection : shape.hidden;
 }
 
+int32_t ur_recurrent_reads(struct ur_recurrent_shape shape)
+{
+    return shape.reversed && shape.reads_back > 0 ? shape.reads_back : shape.steps;
+}
+
 bool ur_recurrent_cut(struct ur_recurrent_shape shape, int32_t n)
 {
     /* Where rows have lengths, blocks of a reversed direction lie in time where the forward

@@ -182,7 +182,7 @@ void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_w
     pack_input(shape, w, weights.w);
     ur_packed_fill(u, weights.u, shape.hidden, columns(shape));
     clear_start(shape, kept);
-    for (int32_t n = 0; n < shape.steps; n++)
+    for (int32_t n = 0; n < ur_recurrent_reads(shape); n++)
         step_forward(&pass, step_at(shape, n), n == 0);
 }
 
@@ -257,6 +257,8 @@ static void clear_gradients(const struct way_back *back)
     memset(db, 0, gates * sizeof *db);
     memset(back->scratch.dh, 0, step * sizeof *dw);
     memset(back->scratch.dc, 0, step * sizeof *dw);
+    if (back->scratch.squares != NULL) /* of steps that are not read too */
+        memset(back->scratch.squares, 0, (size_t)shape.steps * sizeof *back->scratch.squares);
 }
 
 /* Fills dgates of step n; dh is the gradient of its h, and then of that of step n - 1. */
@@ -371,10 +373,12 @@ static void part_biases(const struct way_back *back)
 {
     const struct ur_recurrent_shape shape = back->shape;
     const size_t hidden = (size_t)shape.hidden;
+    const struct block all = {0, ur_recurrent_reads(shape)};
+    const float *dn = back->kept.q + (size_t)first_time(back, all) * step_floats(shape);
     float *db = back->gradients.db + 2 * hidden;
 
     memcpy(back->gradients.dbn, db, hidden * sizeof *db);
-    ur_vec_column_sums(db, back->kept.q, (size_t)shape.steps * (size_t)shape.rows, hidden);
+    ur_vec_column_sums(db, dn, (size_t)all.end * (size_t)shape.rows, hidden);
 }
 
 void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
@@ -388,13 +392,13 @@ void ur_recurrent_backward(struct ur_recurrent_shape shape, struct ur_recurrent_
         return;
     }
     const struct way_back back = {shape, input, kept, output, scratch, gradients};
-    const int32_t most = ur_recurrent_block_steps(shape);
+    const int32_t most = ur_recurrent_block_steps(shape), reads = ur_recurrent_reads(shape);
 
     pack_transposed(&back, weights);
     clear_gradients(&back);
-    for (int32_t begin = (shape.steps - 1) / most * most; begin >= 0; begin -= most) {
+    for (int32_t begin = (reads - 1) / most * most; begin >= 0; begin -= most) {
         const int32_t end = begin + most;
-        block_backward(&back, (struct block){begin, end < shape.steps ? end : shape.steps});
+        block_backward(&back, (struct block){begin, end < reads ? end : reads});
     }
     if (shape.cell == UR_CELL_GRU)
         part_biases(&back);

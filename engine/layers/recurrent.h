@@ -40,6 +40,9 @@ struct ur_recurrent_shape {
     const int32_t *lengths;        /* [B], 1..T each; NULL: all are T */
     int32_t projection;            /* R of projection.h; 0: the output is H wide */
     int32_t truncate;              /* steps between two cuts of ur_recurrent_cut; 0: none */
+    int32_t reads_back; /* steps that a reversed direction reads, because nobody looks
+                                      at the others' output; 0: all. What it does not read is
+                                      not written either. Without lengths and projection. */
 };
 
 struct ur_recurrent_weights {
@@ -91,6 +94,9 @@ struct ur_recurrent_gradients {
     struct ur_recurrent_dx dx;
     float *dp; /* with a projection */
 };
+
+/* Gives the steps that are read: T, or fewer in a reversed direction. */
+int32_t ur_recurrent_reads(struct ur_recurrent_shape shape);
 
 /* Gives G. */
 int32_t ur_recurrent_gates(enum ur_cell cell);

@@ -111,6 +111,12 @@ static void take_step(const struct ur_model *model, struct ur_recurrent_shape sh
     const size_t stride = (size_t)n_gates * hidden;
     const float *gates = n_gates > 0 ? kept.gates + t * n_rows * stride : NULL;
 
+    if (shape.reversed && rows->t < shape.steps - ur_recurrent_reads(shape)) {
+        const int32_t columns = column_count(model->cell);
+        for (int32_t k = 0; k < columns; k++)
+            out[k] = NAN;
+        return;
+    }
     for (int32_t k = 0; k < n_gates; k++) {
         const float *gate = gates + (size_t)k * hidden;
         *out++ = is_candidate(model->cell, k) ? spread_of(gate, rows, stride, hidden)

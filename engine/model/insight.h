@@ -16,6 +16,9 @@
  *
  * A sequence of more than UR_INSIGHT_POINTS time steps is told at every stride-th of them.
  *
+ * A direction that nobody looks at beyond its first step (a bidirectional network's readout
+ * `last`) is not run beyond it: no gradient, and activity that is not a number.
+ *
  * Columns: lstm i f g o h c, gru r z n h, rnn h. Cost: one pass over dh and the kept
  * activations; nothing of it enters a sum that trains. Errors: none. Ownership: carved from the
  * team's arena, to the byte of the plan. Threads: a shard's squares belong to whoever has the

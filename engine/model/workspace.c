@@ -1,5 +1,14 @@
 #include "model/workspace.h"
 
+/* Of the top layer's backward direction the readout `last` sees the step that it reads first.
+ * Rows with lengths begin at steps of their own, and a projected layer reads all. */
+static int32_t reads_back(const struct ur_model *model, int32_t layer)
+{
+    const bool one = model->readout == UR_READOUT_LAST && layer == model->layers - 1 &&
+                     !model->series && model->projection == 0;
+    return one ? 1 : 0;
+}
+
 struct ur_recurrent_shape ur_model_layer_shape(const struct ur_model *model, int32_t layer)
 {
     return (struct ur_recurrent_shape){
@@ -12,6 +21,7 @@ struct ur_recurrent_shape ur_model_layer_shape(const struct ur_model *model, int
         .activation = model->activation,
         .projection = model->projection,
         .truncate = model->truncate,
+        .reads_back = reads_back(model, layer),
     };
 }
 

@@ -91,6 +91,28 @@ static void test_threads_change_nothing_and_the_plan_holds(void **state)
     }
 }
 
+/* With the readout `last` the backward direction has read one step: the last one. */
+static void test_steps_that_are_not_read_have_nothing(void **state)
+{
+    (void)state;
+    struct ur_spec spec;
+    look_spec(&spec);
+    spec.run.insight_every = 1;
+    spec.model.bidirectional = 1;
+    struct tiny *tiny = tiny_open(&spec, 2);
+    assert_true(ur_step_run(&tiny->team, 0).looked);
+    const struct ur_insight *insight = &tiny->team.insight;
+    const float *norms = insight->norms + TINY_STEPS;
+    const float *activity = insight->activity + TINY_STEPS * insight->columns;
+    for (int t = 0; t < TINY_STEPS; t++)
+        for (int32_t k = 0; k < insight->columns; k++) {
+            const bool read = t == TINY_STEPS - 1;
+            assert_int_equal(norms[t] > 0, read);
+            assert_int_equal(isnan(activity[t * insight->columns + k]), !read);
+        }
+    tiny_close(tiny);
+}
+
 /* However the minibatch is cut, its rows all count. */
 static void test_every_shard_counts(void **state)
 {
@@ -133,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_linear_network_halves_its_gradient),
         cmocka_unit_test(test_threads_change_nothing_and_the_plan_holds),
+        cmocka_unit_test(test_steps_that_are_not_read_have_nothing),
         cmocka_unit_test(test_every_shard_counts),
         cmocka_unit_test(test_long_sequences_are_told_in_strides),
     };
