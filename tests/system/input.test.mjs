@@ -152,9 +152,10 @@ test("series are found, checked and trained on, and no picture is shown to them"
   assert.match(set("hole").detail, /train\.csv\.gz: line 1, column 3: found "NaN", must be a number/);
   assert.match(set("alone").detail, /alone_TEST\.tsv is missing \(or test\.csv\)/);
 
-  const wishes = { model: { scan: "columns" }, train: { validation: 0, augment: {}, evaluate_on: "fine" }, data: { fresh: true } };
+  const wishes = { model: { scan: "columns" }, train: { validation: 0, augment: {}, evaluate_on: "fine" } };
   const job = (changes) => smallJob({ top: { dataset: "waves", name: "waves" }, train: { validation: 0 }, ...changes });
-  await refused({ ...job(wishes), data: wishes.data }, 422, "invalid-spec", ["/model/scan", "/train/augment", "/train/evaluate_on", "/data/fresh"]);
+  await refused(job(wishes), 422, "invalid-spec", ["/model/scan", "/train/augment", "/train/evaluate_on"]);
+  await refused({ ...job({}), data: { fresh: true } }, 422, "invalid-spec", ["/data/fresh"]);
   await refused(smallJob({ top: { dataset: "fine" }, train: { validation: 0, evaluate_on: "waves" } }), 422, "invalid-spec", ["/train/evaluate_on"]);
 
   const { body } = await daemon.api("POST", "/v1/jobs", job({}));
