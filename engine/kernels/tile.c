@@ -102,10 +102,12 @@ AVX2 INTO_LOOP void wide_tile_of_rows(float *y, size_t y_stride, struct ur_tile_
     }
 }
 
-/* And this one the distance. */
-AVX2 static void wide_tile_of(float *y, size_t y_stride, struct ur_tile_x x, const float *panel,
-                              size_t rows, size_t inner, bool add)
+/* And this one the distance. A pointer, because a struct that was just changed costs a stall
+ * when it is copied to the stack. */
+AVX2 static void wide_tile_of(float *y, size_t y_stride, const struct ur_tile_x *from,
+                              const float *panel, size_t rows, size_t inner, bool add)
 {
+    struct ur_tile_x x = *from;
     if (x.step == 1) {
         x.step = 1;
         wide_tile_of_rows(y, y_stride, x, panel, rows, inner, add);
@@ -117,7 +119,7 @@ AVX2 static void wide_tile_of(float *y, size_t y_stride, struct ur_tile_x x, con
 }
 
 /* A tile whose panel has fewer columns than 16: it works on a copy, where there is room. */
-AVX2 static void narrow_tile(float *y, size_t y_stride, size_t width, struct ur_tile_x x,
+AVX2 static void narrow_tile(float *y, size_t y_stride, size_t width, const struct ur_tile_x *x,
                              const float *panel, size_t rows, size_t inner, bool add)
 {
     float room[WIDE_ROWS * PANEL] = {0};
@@ -141,9 +143,9 @@ AVX2 static void wide_product(float *y, size_t y_stride, struct ur_tile_x x, str
         for (size_t k = 0; k < tiles; k++) {
             const size_t height = low + (k < higher);
             if (width == PANEL)
-                wide_tile_of(to, y_stride, from, panel, height, w.inner, add);
+                wide_tile_of(to, y_stride, &from, panel, height, w.inner, add);
             else
-                narrow_tile(to, y_stride, width, from, panel, height, w.inner, add);
+                narrow_tile(to, y_stride, width, &from, panel, height, w.inner, add);
             to += height * y_stride;
             from.at += (ptrdiff_t)height * x.row;
         }
@@ -228,8 +230,11 @@ AVX512 INTO_LOOP void deep_tile_of_rows(struct deep to, struct ur_tile_x x, size
     }
 }
 
-AVX512 static void deep_tile_of(struct deep to, struct ur_tile_x x, size_t rows, size_t panels)
+AVX512 static void deep_tile_of(const struct deep *at, const struct ur_tile_x *from,
+                                size_t rows, size_t panels)
 {
+    const struct deep to = *at;
+    struct ur_tile_x x = *from;
     if (x.step == 1) {
         x.step = 1;
         if (panels > 1)
@@ -262,7 +267,7 @@ AVX512 static void deep_product(float *y, size_t y_stride, struct ur_tile_x x,
         to.next = to.panel + w.panel_rows * PANEL;
         for (size_t k = 0; k < tiles; k++) {
             const size_t height = low + (k < higher);
-            deep_tile_of(to, from, height, count);
+            deep_tile_of(&to, &from, height, count);
             to.y += height * y_stride;
             from.at += (ptrdiff_t)height * x.row;
         }
