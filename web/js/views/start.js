@@ -77,7 +77,7 @@ const DigitsSheet = () => html`
     <summary>What the digits look like</summary>
     <img src="/img/digits-sheet.png" loading="lazy" decoding="async"
          alt="A contact sheet: each digit as a program writes it, in many hands" />
-    <p class="hint">Drawn by a program, as many as a job asks for. Other seeds:
+    <p class="hint">Drawn by a program, as many as a job asks for. Other seeds:${" "}
       <code>unroll datasets sheet digits --seed 7 --out sheet.png</code></p>
   </details>
 `;
