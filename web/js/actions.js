@@ -164,8 +164,16 @@ export async function startJob(spec, key) {
   select(job.id);
 }
 
-/** @param {string} id @param {"stop" | "cancel" | "pause" | "resume"} verb */
-export const commandJob = async (id, verb) => mergeJob(await api.commandJob(id, verb));
+/**
+ * What a command changes comes as an event too, and later ones may have come before this answer:
+ * a job that has been resumed already runs when the answer still calls it queued.
+ * @param {string} id
+ * @param {"stop" | "cancel" | "pause" | "resume"} verb
+ */
+export async function commandJob(id, verb) {
+  const job = await api.commandJob(id, verb);
+  if (state.connection !== "live") mergeJob(job);
+}
 
 /** @param {string} id */
 export async function deleteJob(id) {
