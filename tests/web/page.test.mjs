@@ -138,9 +138,19 @@ test('a job is paused and resumed by one button', { timeout: 120000 }, () =>
     await until(() => badge(page).innerText(), (state) => state === 'paused');
     assert.equal(await page.getByRole('button', { name: 'Pause' }).count(), 0);
     const { step } = await get(daemon, `/v1/jobs/${id}`);
+    // The answer to the command comes after the job runs again: what it says is old by then.
+    let answered = false;
+    await page.route('**/*:resume', async (route) => {
+      const reply = await route.fetch();
+      await until(() => badge(page).innerText(), (state) => state === 'running');
+      await route.fulfill({ response: reply });
+      answered = true;
+    });
     await page.getByRole('button', { name: 'Resume' }).click();
-    await until(() => badge(page).innerText(), (state) => state === 'running');
     await until(() => chartStep(page), (later) => later > step);
+    await until(() => answered, (is) => is);
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    assert.equal(await badge(page).innerText(), 'running');
     await post(daemon, `/v1/jobs/${id}:cancel`);
     await untilEnded(daemon, id);
   }));
