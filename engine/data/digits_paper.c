@@ -69,12 +69,24 @@ static float press(struct ur_line *line, float fine, struct ur_draws *draws)
     return radius;
 }
 
-/* Dirt beside the digit, as scanners see it: a dot or two, on one sheet of thirty. */
+/* A dot on one sheet of thirty, and with each half of those that have some, one more. */
+static int32_t dot_count(float fate)
+{
+    int32_t n = 0;
+    float share = 0.035f;
+    while (fate < share) {
+        share *= 0.5f;
+        n++;
+    }
+    return n;
+}
+
+/* Dirt beside the digit, as scanners see it. */
 static void soil(struct ur_sheet *sheet, struct ur_pen *pen, float fine, struct ur_draws *draws)
 {
     const float fate = ur_draw_uniform(draws, 0, 1);
     const float middle = (float)(UR_SHEET_SIDE - 1) / 2, reach = 11 * fine;
-    for (float dots = 0.035f; fate < dots; dots *= 0.5f) {
+    for (int32_t dots = dot_count(fate); dots > 0; dots--) {
         const float radius = ur_draw_uniform(draws, 0.15f, 0.6f) * fine;
         const struct ur_pen_point dot[2] = {{middle + ur_draw_uniform(draws, -reach, reach),
                                              middle + ur_draw_uniform(draws, -reach, reach),

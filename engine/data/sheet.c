@@ -62,8 +62,9 @@ static enum ur_status encode(const struct sheet *sheet, unsigned char **png, siz
 static void lay(struct sheet *sheet, const struct ur_data_shape *shape, const uint8_t *image,
                 int32_t row, int32_t column)
 {
-    const size_t top = (size_t)(GAP + row * (shape->steps + GAP));
-    const size_t left = (size_t)(GAP + column * (shape->width + GAP));
+    const size_t gap = GAP;
+    const size_t top = gap + (size_t)row * ((size_t)shape->steps + gap);
+    const size_t left = gap + (size_t)column * ((size_t)shape->width + gap);
     for (size_t y = 0; y < (size_t)shape->steps; y++) {
         uint8_t *out = sheet->lines + (top + y) * sheet->stride + 1 + left;
         for (size_t x = 0; x < (size_t)shape->width; x++)
