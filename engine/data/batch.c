@@ -17,9 +17,7 @@ enum ur_status ur_order_init(struct ur_order *order, const struct ur_spec *spec,
     *order = (struct ur_order){.seed = (uint64_t)spec->train.seed,
                                .batch = spec->train.batch,
                                .scan = spec->model.scan};
-    enum ur_status status = ur_plan_check_data(spec, shape, NULL, error);
-    if (status == UR_OK)
-        status = ur_augment_init(&order->augment, spec, shape, error);
+    const enum ur_status status = ur_augment_init(&order->augment, spec, shape, error);
     if (status != UR_OK)
         return status;
     if (n_validation < 0 || n_validation >= n_all)
