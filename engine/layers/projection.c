@@ -24,27 +24,6 @@ static size_t output_floats(struct ur_recurrent_shape shape)
     return (size_t)shape.rows * (size_t)shape.projection;
 }
 
-static int32_t parts_of(struct ur_recurrent_shape shape)
-{
-    return shape.parts > 1 ? shape.parts : 1;
-}
-
-static int32_t step_at(struct ur_recurrent_shape shape, int32_t n)
-{
-    return shape.reversed ? shape.steps - 1 - n : n;
-}
-
-/* Slots of h and c: what step t writes, and what it reads. */
-static size_t now_slot(struct ur_recurrent_shape shape, int32_t t)
-{
-    return (size_t)t + (shape.reversed ? 0 : 1);
-}
-
-static size_t before_slot(struct ur_recurrent_shape shape, int32_t t)
-{
-    return (size_t)t + (shape.reversed ? 1 : 0);
-}
-
 size_t ur_projection_packed_floats(struct ur_recurrent_shape shape)
 {
     const int32_t gates = columns(shape), units = shape.projection;
@@ -65,10 +44,10 @@ struct packed {
 static struct packed pack(struct ur_recurrent_shape shape, struct ur_recurrent_weights weights,
                           float *memory)
 {
-    const int32_t gates = columns(shape), width = shape.width / parts_of(shape);
+    const int32_t gates = columns(shape), width = shape.width / ur_steps_parts(shape);
     struct packed packed = {{NULL}, NULL, NULL};
 
-    for (int32_t part = 0; part < parts_of(shape); part++) {
+    for (int32_t part = 0; part < ur_steps_parts(shape); part++) {
         packed.w[part] = memory;
         ur_packed_fill(memory, weights.w + (size_t)part * (size_t)width * (size_t)gates, width,
                        gates);
@@ -86,7 +65,7 @@ static void multiply_input(struct ur_recurrent_shape shape, float *gates,
                            struct ur_recurrent_input input, const struct packed *packed,
                            int32_t t)
 {
-    const int32_t width = shape.width / parts_of(shape);
+    const int32_t width = shape.width / ur_steps_parts(shape);
     const size_t at = (size_t)t * (size_t)shape.rows * (size_t)width;
     ur_packed_set(gates, input.parts[0] + at, packed->w[0], shape.rows, width, columns(shape));
     if (shape.parts > 1)
@@ -100,15 +79,15 @@ void ur_projection_forward(struct ur_recurrent_shape shape, struct ur_recurrent_
 {
     const int32_t rows = shape.rows, hidden = shape.hidden, units = shape.projection;
     const size_t cell = cell_floats(shape), output = output_floats(shape);
-    const size_t start = before_slot(shape, step_at(shape, 0));
+    const size_t start = (size_t)ur_steps_at(shape, 0) + ur_steps_before(shape);
     const struct packed packed = pack(shape, weights, scratch.packed);
 
     memset(kept.h + start * output, 0, output * sizeof *kept.h);
     memset(kept.c + start * cell, 0, cell * sizeof *kept.c);
     for (int32_t n = 0; n < shape.steps; n++) {
-        const int32_t t = step_at(shape, n);
-        const size_t at = (size_t)t * cell, now = now_slot(shape, t);
-        const size_t before = before_slot(shape, t);
+        const int32_t t = ur_steps_at(shape, n);
+        const size_t at = (size_t)t * cell, now = (size_t)t + ur_steps_now(shape);
+        const size_t before = (size_t)t + ur_steps_before(shape);
         float *gates = kept.gates + UR_LSTM_GATES * at;
         multiply_input(shape, gates, input, &packed, t);
         if (n > 0) /* h is zero before the first step */
@@ -137,7 +116,7 @@ static void backward_through_time(struct ur_recurrent_shape shape,
     memset(scratch.dc, 0, cell * sizeof *scratch.dc);
     memset(scratch.dh, 0, (size_t)shape.steps * output * sizeof *scratch.dh);
     for (int32_t n = shape.steps - 1; n >= 0; n--) {
-        const int32_t t = step_at(shape, n);
+        const int32_t t = ur_steps_at(shape, n);
         const size_t at = (size_t)t * cell;
         float *dh = scratch.dh + (size_t)t * output;
         float *dgates = scratch.dgates + UR_LSTM_GATES * at;
@@ -149,13 +128,13 @@ static void backward_through_time(struct ur_recurrent_shape shape,
             ur_vec_squares(&scratch.squares[t], dh, output);
         ur_packed_set(scratch.dm, dh, p, rows, units, hidden);
         ur_lstm_backward(dgates, scratch.dc, scratch.dm, kept.gates + UR_LSTM_GATES * at,
-                         kept.tanh_c + at, kept.c + before_slot(shape, t) * cell, (size_t)rows,
-                         (size_t)hidden);
+                         kept.tanh_c + at, kept.c + ((size_t)t + ur_steps_before(shape)) * cell,
+                         (size_t)rows, (size_t)hidden);
         if (n > 0 && ur_recurrent_cut(shape, n))
             memset(scratch.dc, 0, cell * sizeof *scratch.dc);
         else if (n > 0)
-            ur_packed_set(scratch.dh + (size_t)step_at(shape, n - 1) * output, dgates, u, rows,
-                          columns(shape), units);
+            ur_packed_set(scratch.dh + (size_t)ur_steps_at(shape, n - 1) * output, dgates, u,
+                          rows, columns(shape), units);
     }
 }
 
@@ -165,9 +144,9 @@ static void backward_input(struct ur_recurrent_shape shape, const float *w,
                            struct ur_recurrent_gradients gradients)
 {
     const int32_t all = shape.steps * shape.rows, n = columns(shape);
-    const int32_t width = shape.width / parts_of(shape);
+    const int32_t width = shape.width / ur_steps_parts(shape);
 
-    for (int32_t part = 0; part < parts_of(shape); part++) {
+    for (int32_t part = 0; part < ur_steps_parts(shape); part++) {
         const size_t at = (size_t)part * (size_t)width * (size_t)n;
         float *dx = gradients.dx.parts[part];
         ur_gemm_outer_set(gradients.dw + at, input.parts[part], dgates, all, width, n);
@@ -189,7 +168,7 @@ void ur_projection_backward(struct ur_recurrent_shape shape,
 
     backward_through_time(shape, weights, kept, output, scratch);
     ur_gemm_outer_set(gradients.dp, kept.q, scratch.dh, all, shape.hidden, shape.projection);
-    ur_gemm_outer_set(gradients.du, kept.h + before_slot(shape, 0) * output_floats(shape),
+    ur_gemm_outer_set(gradients.du, kept.h + ur_steps_before(shape) * output_floats(shape),
                       scratch.dgates, all, shape.projection, columns(shape));
     ur_vec_column_sums(gradients.db, scratch.dgates, (size_t)all, (size_t)columns(shape));
     backward_input(shape, weights.w, input, scratch.dgates, gradients);

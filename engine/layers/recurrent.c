@@ -25,29 +25,12 @@ static size_t step_floats(struct ur_recurrent_shape shape)
 
 static int32_t part_width(struct ur_recurrent_shape shape)
 {
-    return shape.parts > 1 ? shape.width / shape.parts : shape.width;
-}
-
-/* The step that is read as number n. */
-static int32_t step_at(struct ur_recurrent_shape shape, int32_t n)
-{
-    return shape.reversed ? shape.steps - 1 - n : n;
-}
-
-/* Slots of h and c: what step 0 writes, and what it reads. */
-static size_t now_slot(struct ur_recurrent_shape shape)
-{
-    return shape.reversed ? 0 : 1;
-}
-
-static size_t before_slot(struct ur_recurrent_shape shape)
-{
-    return shape.reversed ? 1 : 0;
+    return shape.width / ur_steps_parts(shape);
 }
 
 const float *ur_recurrent_output(struct ur_recurrent_shape shape, struct ur_recurrent_kept kept)
 {
-    return kept.h + now_slot(shape) * step_floats(shape);
+    return kept.h + ur_steps_now(shape) * step_floats(shape);
 }
 
 /* As many as fill 256 rows, which is what an outer product takes at once (kernels/outer.h). */
@@ -68,11 +51,6 @@ static size_t packed_w(struct ur_recurrent_shape shape)
     return ur_packed_floats(columns(shape), part_width(shape));
 }
 
-static int32_t part_count(struct ur_recurrent_shape shape)
-{
-    return shape.parts > 1 ? shape.parts : 1;
-}
-
 size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape)
 {
     const int32_t gates = columns(shape);
@@ -80,7 +58,7 @@ size_t ur_recurrent_packed_floats(struct ur_recurrent_shape shape)
         return ur_projection_packed_floats(shape);
     const size_t forward =
         ur_packed_floats(shape.width, gates) + ur_packed_floats(shape.hidden, gates);
-    const size_t backward = packed_u(shape) + (size_t)part_count(shape) * packed_w(shape);
+    const size_t backward = packed_u(shape) + (size_t)ur_steps_parts(shape) * packed_w(shape);
     return forward > backward ? forward : backward;
 }
 
@@ -133,7 +111,8 @@ static void step_forward(const struct pass *pass, int32_t t, bool start)
     const struct ur_recurrent_kept kept = pass->kept;
     const size_t step = step_floats(shape), rows = (size_t)shape.rows;
     const size_t hidden = (size_t)shape.hidden, at = (size_t)t * step;
-    const size_t now = at + now_slot(shape) * step, before = at + before_slot(shape) * step;
+    const size_t now = at + ur_steps_now(shape) * step,
+                 before = at + ur_steps_before(shape) * step;
     const int32_t gates = columns(shape);
     float *sums = shape.cell == UR_CELL_RNN
                       ? kept.h + now
@@ -183,7 +162,7 @@ void ur_recurrent_forward(struct ur_recurrent_shape shape, struct ur_recurrent_w
     ur_packed_fill(u, weights.u, shape.hidden, columns(shape));
     clear_start(shape, kept);
     for (int32_t n = 0; n < ur_recurrent_reads(shape); n++)
-        step_forward(&pass, step_at(shape, n), n == 0);
+        step_forward(&pass, ur_steps_at(shape, n), n == 0);
 }
 
 /* Turns dh of step t into dgates, and dh into what reaches step t - 1 beside U. */
@@ -192,7 +171,8 @@ static void cell_backward(struct ur_recurrent_shape shape, struct ur_recurrent_k
 {
     const size_t step = step_floats(shape), rows = (size_t)shape.rows;
     const size_t hidden = (size_t)shape.hidden, at = (size_t)t * step;
-    const size_t now = at + now_slot(shape) * step, before = at + before_slot(shape) * step;
+    const size_t now = at + ur_steps_now(shape) * step,
+                 before = at + ur_steps_before(shape) * step;
 
     switch (shape.cell) {
     case UR_CELL_LSTM:
@@ -227,7 +207,7 @@ struct block {
 /* Where a block begins in time. */
 static int32_t first_time(const struct way_back *back, struct block block)
 {
-    return step_at(back->shape, back->shape.reversed ? block.end - 1 : block.begin);
+    return ur_steps_at(back->shape, back->shape.reversed ? block.end - 1 : block.begin);
 }
 
 /* The transposes that dh and dx are multiplied with. */
@@ -239,7 +219,7 @@ static void pack_transposed(const struct way_back *back, struct ur_recurrent_wei
 
     ur_packed_fill_transposed(packed, weights.u, gates, shape.hidden);
     packed += packed_u(shape);
-    for (int32_t part = 0; part < part_count(shape); part++, packed += packed_w(shape))
+    for (int32_t part = 0; part < ur_steps_parts(shape); part++, packed += packed_w(shape))
         if (back->gradients.dx.parts[part] != NULL)
             ur_packed_fill_transposed(
                 packed, weights.w + (size_t)part * (size_t)width * (size_t)gates, gates, width);
@@ -267,7 +247,7 @@ static void step_backward(const struct way_back *back, int32_t n, float *dgates)
     const struct ur_recurrent_shape shape = back->shape;
     const struct ur_recurrent_scratch scratch = back->scratch;
     const size_t step = step_floats(shape);
-    const int32_t t = step_at(shape, n), gates = columns(shape);
+    const int32_t t = ur_steps_at(shape, n), gates = columns(shape);
 
     ur_steps_add_output(shape, shape.hidden, back->output, scratch.dh, t);
     /* A cell turns gradients of zero into gradients of zero. */
@@ -302,12 +282,12 @@ static int32_t input_products(const struct way_back *back, int32_t t,
     const size_t width = (size_t)part_width(shape);
     const size_t at = (size_t)t * (size_t)shape.rows * width;
 
-    for (int32_t part = 0; part < part_count(shape); part++)
+    for (int32_t part = 0; part < ur_steps_parts(shape); part++)
         products[part] = (struct ur_outer){.dw = back->gradients.dw +
                                                  (size_t)part * width * (size_t)columns(shape),
                                            .x = back->input.parts[part] + at,
                                            .inner = (int32_t)width};
-    return part_count(shape);
+    return ur_steps_parts(shape);
 }
 
 /* Adds a block to the gradients of W, U and b. The step that is read first multiplied U by
@@ -322,10 +302,11 @@ static void add_weights(const struct way_back *back, struct block block)
                                           .cols = columns(shape),
                                           .from_last = !shape.reversed};
     struct ur_outer products[UR_MAX_DIRECTIONS + 1];
-    products[0] = (struct ur_outer){.dw = back->gradients.du,
-                                    .x = back->kept.h + ((size_t)t + before_slot(shape)) * step,
-                                    .inner = shape.hidden,
-                                    .skipped = block.begin == 0 ? shape.rows : 0};
+    products[0] =
+        (struct ur_outer){.dw = back->gradients.du,
+                          .x = back->kept.h + ((size_t)t + ur_steps_before(shape)) * step,
+                          .inner = shape.hidden,
+                          .skipped = block.begin == 0 ? shape.rows : 0};
     const int32_t inputs = input_products(back, t, products + 1);
 
     if (shape.cell != UR_CELL_GRU) {
@@ -348,7 +329,7 @@ static void multiply_back(const struct way_back *back, struct block block)
     const size_t at = (size_t)first_time(back, block) * (size_t)shape.rows * (size_t)width;
     const float *packed = back->scratch.packed + packed_u(shape);
 
-    for (int32_t part = 0; part < part_count(shape); part++, packed += packed_w(shape))
+    for (int32_t part = 0; part < ur_steps_parts(shape); part++, packed += packed_w(shape))
         if (dx.parts[part] != NULL)
             (dx.add ? ur_packed_add : ur_packed_set)(dx.parts[part] + at, back->scratch.dgates,
                                                      packed, rows, gates, width);
@@ -363,7 +344,7 @@ static void block_backward(const struct way_back *back, struct block block)
 
     for (int32_t n = block.end - 1; n >= block.begin; n--)
         step_backward(back, n,
-                      back->scratch.dgates + (size_t)(step_at(shape, n) - first) * gates);
+                      back->scratch.dgates + (size_t)(ur_steps_at(shape, n) - first) * gates);
     add_weights(back, block);
     multiply_back(back, block);
 }

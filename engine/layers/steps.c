@@ -4,6 +4,26 @@
 
 #include "kernels/vec.h"
 
+int32_t ur_steps_at(struct ur_recurrent_shape shape, int32_t n)
+{
+    return shape.reversed ? shape.steps - 1 - n : n;
+}
+
+size_t ur_steps_now(struct ur_recurrent_shape shape)
+{
+    return shape.reversed ? 0 : 1;
+}
+
+size_t ur_steps_before(struct ur_recurrent_shape shape)
+{
+    return shape.reversed ? 1 : 0;
+}
+
+int32_t ur_steps_parts(struct ur_recurrent_shape shape)
+{
+    return shape.parts > 1 ? shape.parts : 1;
+}
+
 void ur_steps_clear_padding(struct ur_recurrent_shape shape, int32_t units, float *block,
                             int32_t t)
 {
